@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from contract import limits
 from contract.messages import Ack, AgentStatus, Alert, CameraHealth, Reading, ZoneState
@@ -79,6 +80,7 @@ class Address:
     camera: str
 
 
+@lru_cache(maxsize=4096)
 def parse(topic: str) -> Address | None:
     """The address of a message sent by an edge agent, or None when the topic is not one of theirs."""
     if not topic.startswith(PREFIX + "/"):

@@ -1,0 +1,204 @@
+"""How fast the hub takes in readings, beside what a bare paho QoS 1 subscriber receives from the same broker.
+
+Both have a stored session while the readings are published, so both find the same full queue; then each drains it
+alone. The hub is the real one: it decodes, judges every captured second, stores with a commit that survives a power
+cut, and acknowledges. It runs on media time, since readings come faster than time passes. Rounds alternate.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from contract import topics  # noqa: E402
+from contract.geometry import GroundGrid  # noqa: E402
+from contract.messages import Reading  # noqa: E402
+from deploy.demo.broker import HOST, NatsServer, free_port  # noqa: E402
+from tests.kit.square import CELL_M, SITE, Square  # noqa: E402
+
+CAMERAS = 20
+SECONDS = 300  # captured seconds in a round: 6,000 readings
+ROUNDS = 3
+START_MS = 1_781_978_400_000
+DRAIN_TIMEOUT_S = 120.0
+BARE_ID = "bench-bare"
+# half overlapping, as cameras round a square do
+SQUARE = Square(cameras=CAMERAS, across=5, spacing_m=20.0)
+
+
+def measure() -> dict[str, Any]:
+    """Readings a second, medians over the rounds, and their ratio."""
+    bare: list[float] = []
+    hub: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        site = SQUARE.write(folder)
+        (folder / "broker").mkdir()
+        with NatsServer(folder / "broker") as broker:
+            _drain_hub(folder, site, broker.port, 0)  # makes the session
+            _drain_bare(broker.port, 0)
+            for number in range(ROUNDS):
+                _publish(broker.port, number)
+                parts = ("bare", "hub") if number % 2 == 0 else ("hub", "bare")
+                for part in parts:
+                    if part == "bare":
+                        bare.append(_drain_bare(broker.port, CAMERAS * SECONDS))
+                    else:
+                        hub.append(_drain_hub(folder, site, broker.port, CAMERAS * SECONDS))
+        stored = (folder / "hub.sqlite3").stat().st_size
+    bare_per_s, hub_per_s = statistics.median(bare), statistics.median(hub)
+    return {
+        "reading_bytes": len(msgspec.json.encode(_readings(0, 1)[0])),
+        "cells": 400,
+        "cameras": CAMERAS,
+        "readings_a_round": CAMERAS * SECONDS,
+        "rounds": ROUNDS,
+        "bare_paho_readings_per_s": round(bare_per_s),
+        "hub_readings_per_s": round(hub_per_s),
+        "hub_over_bare": round(hub_per_s / bare_per_s, 3),
+        "hub_over_bare_each_round": [round(h / b, 3) for h, b in zip(hub, bare, strict=True)],
+        "database_bytes_a_reading": round(stored / (ROUNDS * CAMERAS * SECONDS)),
+    }
+
+
+def _readings(number: int, seconds: int = SECONDS) -> list[Reading]:
+    """One round: every camera once a second, a crowd that differs from cell to cell."""
+    rng = np.random.default_rng(number)
+    grids = []
+    for camera in range(CAMERAS):
+        ground = SQUARE.ground(camera, 0.0)
+        people = rng.poisson(0.5, ground.frame.shape) + rng.integers(0, 50, ground.frame.shape) / 100.0
+        people = np.minimum(people, 2.0 * CELL_M**2)
+        grids.append(
+            GroundGrid(ground.frame, people, 0.1 + people * 0.1, ground.covered, ground.observed).to_wire()
+        )
+    found = []
+    for second in range(seconds):
+        seq = number * SECONDS + second
+        for camera in range(CAMERAS):
+            reading = SQUARE.reading(
+                camera, seq=seq, captured_to_ms=START_MS + (seq + 1) * 1000, people_per_m2=None
+            )
+            found.append(msgspec.structs.replace(reading, grid=grids[camera]))
+    return found
+
+
+def _publish(port: int, number: int) -> None:
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="bench-agent")
+    client.max_inflight_messages_set(500)
+    client.connect(HOST, port)
+    client.loop_start()
+    last = None
+    for reading in _readings(number):
+        topic = topics.READING.address(site=SITE, agent=reading.agent, camera=reading.camera)
+        last = client.publish(topic, msgspec.json.encode(reading), qos=1)
+    assert last is not None
+    last.wait_for_publish(DRAIN_TIMEOUT_S)
+    client.disconnect()
+    client.loop_stop()
+
+
+def _drain_bare(port: int, count: int) -> float:
+    return _child("bare", {"port": port, "count": count})
+
+
+def _drain_hub(folder: Path, site: Path, port: int, count: int) -> float:
+    return _child("hub", {"folder": str(folder), "site": str(site), "port": port, "count": count})
+
+
+def _child(part: str, options: dict[str, Any]) -> float:
+    """Readings a second that the part took in; a process of its own, so that neither warms the other up."""
+    done = subprocess.run(
+        [sys.executable, __file__, part, json.dumps(options)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        timeout=2 * DRAIN_TIMEOUT_S,
+        check=True,
+    )
+    return float(done.stdout.split()[-1])
+
+
+def bare_main(port: int, count: int) -> float:
+    """paho as it comes: acknowledges after on_message returns, which only counts."""
+    times: list[float] = []
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=BARE_ID, clean_session=False)
+    client.on_connect = lambda c, *_: c.subscribe(topics.READING.filter(), qos=1)
+    client.on_message = lambda *_: times.append(time.perf_counter())
+    client.connect(HOST, port)
+    client.loop_start()
+    if not count:
+        time.sleep(1.0)
+    else:
+        _wait(lambda: len(times) >= count, "bare subscriber", lambda: len(times))
+    client.loop_stop()
+    client.disconnect()
+    client.loop(0.1)
+    return count / (times[count - 1] - times[0]) if count else 0.0
+
+
+def hub_main(folder: str, site: str, port: int, count: int) -> float:
+    """The hub of `hub.app`, from the first reading's arrival to the commit and acknowledgement of the last."""
+    from hub.app import create_app
+    from hub.config import BrokerPart, Config, HttpPart, settings
+
+    config = Config(
+        site=site,
+        database="hub.sqlite3",
+        clock="media",
+        broker=BrokerPart(port=port),
+        http=HttpPart(port=free_port()),
+    )
+    hub = create_app(settings(config, folder=Path(folder)))
+    before = hub.judge.readings
+    hub.start()
+    try:
+        if not count:
+            _wait(lambda: hub.link.state.connected, "hub", lambda: 0)
+            time.sleep(1.0)
+            return 0.0
+        _wait(
+            lambda: hub.judge.readings > before or not hub.judge.inbox.empty(),
+            "hub",
+            lambda: 0,
+            poll_s=0.0005,
+        )
+        started = time.perf_counter()
+        _wait(lambda: hub.judge.readings - before >= count, "hub", lambda: hub.judge.readings - before)
+        ended = time.perf_counter()
+        time.sleep(1.5)  # the last acknowledgements leave
+        state = hub.live.state()
+        assert state is not None and state.hub.faults == 0, state
+        assert state.hub.late == 0, state.hub
+        return count / (ended - started)
+    finally:
+        hub.stop()
+
+
+def _wait(done: Any, who: str, so_far: Any, poll_s: float = 0.005) -> None:
+    deadline = time.perf_counter() + DRAIN_TIMEOUT_S
+    while not done():
+        if time.perf_counter() > deadline:
+            raise AssertionError(f"{who}: {so_far()} readings after {DRAIN_TIMEOUT_S:g} s")
+        time.sleep(poll_s)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        part = {"bare": bare_main, "hub": hub_main}[sys.argv[1]]
+        print(part(**json.loads(sys.argv[2])))
+    else:
+        print(json.dumps(measure(), indent=1))
