@@ -1,0 +1,200 @@
+"""`esplanade-hub`: run a hub, replay recorded readings, check the files."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import msgspec
+
+from contract.homography import NotFittable
+from contract.yaml_file import FileError
+from hub.app import CannotListen, create_app, version
+from hub.assessment import read_assessment
+from hub.config import (
+    HTTP_PORT,
+    MQTT_PORT,
+    Config,
+    ConfigError,
+    Settings,
+    WebhookPart,
+    read_config,
+    settings,
+)
+from hub.replay import ReplayError, read_readings, replay
+from hub.site import read_site
+from hub.store import StoreError
+
+FAILED = 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="esplanade-hub", description="Judges what edge agents see, and shows it to a control room."
+    )
+    parser.add_argument("--version", action="version", version=f"esplanade-hub {version()}")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="run the hub until it is told to stop")
+    _add_settings(run)
+    run.add_argument("--quiet", action="store_true", help="log warnings only")
+
+    check = commands.add_parser(
+        "check", help="read configuration, site and assessment, and say what is wrong"
+    )
+    _add_settings(check)
+
+    again = commands.add_parser("replay", help="judge recorded readings on media time")
+    again.add_argument("readings", type=Path, metavar="READINGS.jsonl")
+    again.add_argument("--site", type=Path, required=True)
+    again.add_argument("--assessment", type=Path)
+    again.add_argument("--out", type=Path, required=True, metavar="ALERTS.jsonl")
+    again.add_argument(
+        "--zones", type=Path, metavar="ZONES.jsonl", help="also write every zone's state each second"
+    )
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "config", type=Path, nargs="?", metavar="CONFIG.yaml", help="flags overrule what is in it"
+    )
+    parser.add_argument("--site", type=Path)
+    parser.add_argument("--assessment", type=Path)
+    parser.add_argument("--database", type=Path)
+    parser.add_argument("--clock", choices=("wall", "media"))
+    parser.add_argument("--broker", metavar="HOST:PORT", help=f"default 127.0.0.1:{MQTT_PORT}")
+    parser.add_argument(
+        "--http", metavar="HOST:PORT", help=f"where to serve the page; default 127.0.0.1:{HTTP_PORT}"
+    )
+    parser.add_argument(
+        "--token", choices=("none", "auto"), help="auto: ask every visitor for a generated token"
+    )
+    parser.add_argument(
+        "--webhook", action="append", default=[], metavar="URL", help="may be given several times"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    asked = _parser().parse_args(arguments)
+    try:
+        if asked.command == "replay":
+            return _replay(asked)
+        found = _settings(asked)
+        return _check(found) if asked.command == "check" else _run(found, quiet=asked.quiet)
+    except (FileError, ConfigError, StoreError, CannotListen, ReplayError, NotFittable) as error:
+        print(f"esplanade-hub: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _settings(asked: argparse.Namespace) -> Settings:
+    if asked.config is not None:
+        config, folder = read_config(asked.config), asked.config.resolve().parent
+    elif asked.site is not None:
+        config, folder = Config(site=str(asked.site)), Path.cwd()
+    else:
+        raise ConfigError("name a configuration file, or at least --site")
+    # paths given on the command line are relative to where it is typed
+    for name in ("site", "assessment", "database"):
+        value: Path | None = getattr(asked, name)
+        if value is not None:
+            setattr(config, name, str(value.resolve()))
+    if asked.clock is not None:
+        config.clock = asked.clock
+    if asked.broker is not None:
+        config.broker.host, config.broker.port = _address(asked.broker, "--broker", MQTT_PORT)
+    if asked.http is not None:
+        config.http.host, config.http.port = _address(asked.http, "--http", HTTP_PORT)
+    if asked.token is not None:
+        config.http.token = asked.token
+    if asked.webhook:
+        config.webhooks = (*config.webhooks, *(WebhookPart(url=url) for url in asked.webhook))
+    return settings(config, folder=folder)
+
+
+def _address(text: str, flag: str, port: int) -> tuple[str, int]:
+    """HOST:PORT, HOST, :PORT or [IPV6]:PORT."""
+    host, colon, number = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        return text.strip("[]"), port
+    if not number.isdigit() or not 0 < int(number) < 65_536:
+        raise ConfigError(f"{flag} {text}: {number!r} is no port; write HOST:PORT, such as 127.0.0.1:{port}")
+    return host.strip("[]") or "127.0.0.1", int(number)
+
+
+def _run(found: Settings, *, quiet: bool) -> int:
+    logging.basicConfig(
+        level=logging.WARNING if quiet else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for name in ("httpx", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    hub = create_app(found)
+    if found.token is not None:
+        print(
+            f"token{' (new)' if found.token_is_new else ''}: {found.token}  kept in {found.token_file}",
+            flush=True,
+        )
+    print(f"page: {found.listen.url}/", flush=True)
+    hub.run()
+    return 0
+
+
+def _check(found: Settings) -> int:
+    site = read_site(found.site)
+    print(f"site {site.site}: {len(site.zones)} zones, {len(site.cameras)} cameras")
+    if found.assessment is not None:
+        assessment = read_assessment(found.assessment, site)
+        print(f"assessment {assessment.name}: {len(assessment.risks)} scores, {assessment.file.status}")
+        for warning in assessment.warnings:
+            print(f"  note: {warning}")
+    print(f"page on {found.listen.url}/, {'with a token' if found.token else 'no token (loopback only)'}")
+    return 0
+
+
+def _replay(asked: argparse.Namespace) -> int:
+    site = read_site(asked.site)
+    assessment = read_assessment(asked.assessment, site) if asked.assessment else None
+    try:
+        observations = read_readings(asked.readings, site)
+        with asked.out.open("wb") as out:
+            if asked.zones is None:
+                found = replay(observations, site=site, assessment=assessment, alerts_out=out)
+            else:
+                with asked.zones.open("wb") as zones:
+                    found = replay(
+                        observations, site=site, assessment=assessment, alerts_out=out, zones_out=zones
+                    )
+    except OSError as error:
+        print(f"esplanade-hub: {error.filename}: {error.strerror}", file=sys.stderr)
+        return FAILED
+    print(
+        msgspec.json.encode(
+            {
+                "run": found.run,
+                "readings": found.readings,
+                "duplicates": found.duplicates,
+                "media_s": found.media_s,
+                "zones": found.zones,
+                "alerts": [
+                    {
+                        "rule": alert.rule,
+                        "zone": alert.zone,
+                        "severity": alert.severity,
+                        "opened_at": alert.opened_at,
+                        "cleared_at": alert.cleared_at,
+                        "reasons": alert.reasons,
+                    }
+                    for alert in found.alerts.values()
+                ],
+            }
+        ).decode()
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

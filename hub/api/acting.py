@@ -1,0 +1,180 @@
+"""The POST routes: what people do to alerts and places. Answered once it is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from contract.instants import from_ms
+from contract.messages import Alert
+from hub import alerts
+from hub.api.answers import AlertAnswer, OutOfServiceAnswer, Permit, reply, said
+from hub.batch import Batch
+from hub.judge import Judge
+from hub.monitor import (
+    Acknowledge,
+    Action,
+    Close,
+    IllegalAction,
+    Monitor,
+    OutOfService,
+    Shelve,
+    UnknownAlert,
+    Unshelve,
+)
+from hub.records import Records
+
+MINUTE_MS = 60_000
+ANSWER_S = 10.0  # a disk that is full must not hold a page for ever
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+Minutes = Annotated[int, Field(ge=1, le=1440)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    by: Name
+
+
+class AcknowledgeBody(_Body):
+    pass
+
+
+class ShelveBody(_Body):
+    reason: Words
+    minutes: Minutes
+
+
+class UnshelveBody(_Body):
+    pass
+
+
+class CloseBody(_Body):
+    disposition: Literal["true", "false", "test", "exercise"]
+    cause: Words | None = None
+
+
+class PermitBody(_Body):
+    place: Name
+    kinds: list[Literal["person", "bicycle", "motorcycle", "car", "bus", "truck"]]
+    minutes: Minutes
+    reason: Words
+
+
+class OutOfServiceBody(_Body):
+    rule: Name
+    subject: Name
+    minutes: Minutes
+    reason: Words
+
+
+def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+
+    async def ask(do: Callable[[Batch, int], Any]) -> Any:
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(judge.ask(do)), ANSWER_S)
+        except UnknownAlert as error:
+            raise HTTPException(404, {"error": error.problem, "do": error.do}) from None
+        except IllegalAction as error:
+            raise HTTPException(409, {"error": error.problem, "do": error.do}) from None
+
+        except TimeoutError:
+            raise HTTPException(
+                503, {"error": "it could not be written yet", "do": "see hub.database in /api/v1/state"}
+            ) from None
+
+    async def act(alert: str, action: Action) -> Response:
+        def do(batch: Batch, now_ms: int) -> Alert | None:
+            transitions = monitor.act(action, now_ms)
+            judge.note_transitions(transitions, batch)
+            return next((one.alert for one in reversed(transitions) if one.alert.alert == alert), None)
+
+        changed = await ask(do)
+        if changed is None:
+            stored = records.alert(alert)
+            changed = None if stored is None else msgspec.json.decode(stored, type=Alert)
+        if changed is None:
+            raise HTTPException(404, {"error": f"there is no alert {alert[:80]}", "do": "see /api/v1/alerts"})
+        return reply(AlertAnswer(alert=changed))
+
+    answer = said(AlertAnswer, "the alert afterwards")
+
+    @router.post("/alerts/{alert}/acknowledge", responses=answer, response_class=Response)
+    async def acknowledge(alert: str, body: AcknowledgeBody) -> Response:
+        return await act(alert, Acknowledge(alert=alert, by=body.by))
+
+    @router.post("/alerts/{alert}/shelve", responses=answer, response_class=Response)
+    async def shelve(alert: str, body: ShelveBody) -> Response:
+        return await act(alert, Shelve(alert=alert, by=body.by, reason=body.reason, minutes=body.minutes))
+
+    @router.post("/alerts/{alert}/unshelve", responses=answer, response_class=Response)
+    async def unshelve(alert: str, body: UnshelveBody) -> Response:
+        return await act(alert, Unshelve(alert=alert, by=body.by))
+
+    @router.post("/alerts/{alert}/close", responses=answer, response_class=Response)
+    async def close(alert: str, body: CloseBody) -> Response:
+        stored = await asyncio.to_thread(records.alert, alert)
+        past = None if stored is None else msgspec.json.decode(stored, type=Alert)
+        if past is None or past.closed_at is None:
+            return await act(
+                alert, Close(alert=alert, by=body.by, disposition=body.disposition, cause=body.cause)
+            )
+
+        def do(batch: Batch, now_ms: int) -> Alert:
+            transition = alerts.dispose(
+                past, by=body.by, disposition=body.disposition, cause=body.cause, now_ms=now_ms
+            )
+            judge.note_transitions((transition,), batch)
+            return transition.alert
+
+        return reply(AlertAnswer(alert=await ask(do)))
+
+    @router.post("/permits", status_code=201, responses=said(Permit, "granted", 201), response_class=Response)
+    async def permit(body: PermitBody) -> Response:
+        def do(_batch: Batch, now_ms: int) -> Permit:
+            granted = monitor.grant_permit(
+                body.place,
+                body.kinds,
+                now_ms + body.minutes * MINUTE_MS,
+                by=body.by,
+                reason=body.reason,
+                now_ms=now_ms,
+            )
+            return Permit(
+                place=granted.place,
+                kinds=granted.kinds,
+                until=from_ms(granted.until_ms),
+                by=granted.by,
+                reason=granted.reason,
+            )
+
+        return reply(await ask(do), 201)
+
+    @router.post(
+        "/out-of-service",
+        status_code=201,
+        responses=said(OutOfServiceAnswer, "taken out of service", 201),
+        response_class=Response,
+    )
+    async def out_of_service(body: OutOfServiceBody) -> Response:
+        def do(batch: Batch, now_ms: int) -> OutOfServiceAnswer:
+            until_ms = now_ms + body.minutes * MINUTE_MS
+            action = OutOfService(
+                rule=body.rule, subject=body.subject, by=body.by, until_ms=until_ms, reason=body.reason
+            )
+            judge.note_transitions(monitor.act(action, now_ms), batch)
+            return OutOfServiceAnswer(
+                rule=body.rule, subject=body.subject, until=from_ms(until_ms), by=body.by, reason=body.reason
+            )
+
+        return reply(await ask(do), 201)
+
+    return router

@@ -1,0 +1,231 @@
+"""What the routes answer, as types: the same structs make the JSON and the schemas in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import Response
+from msgspec import Struct
+
+from contract.instants import Instant
+from contract.messages import Alert, Severity
+from hub.history import History
+from hub.live import State
+from hub.step import CameraState, Transition
+
+PointM = tuple[float, float]
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    latitude: float
+    longitude: float
+
+
+class StaticScore(Struct, frozen=True, kw_only=True):
+    """T threat, V0 vulnerability before measures, V after, C consequence, R = sqrt(T V) C."""
+
+    threat: str
+    t: float
+    v0: float
+    v: float
+    c: float
+    r: float
+    band: str
+
+
+class SiteZone(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    crowd: str
+    phase: str
+    surface: str
+    pedestrian: bool
+    polygon: tuple[PointM, ...]
+    effective_area_m2: float | None
+    safe_occupancy: float | None
+    static: tuple[StaticScore, ...]
+
+
+class SiteArea(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    polygon: tuple[PointM, ...]
+    closed_to: tuple[str, ...]
+    restricted_stopping: bool
+
+
+class SiteObstacle(Struct, frozen=True, kw_only=True):
+    id: str
+    polygon: tuple[PointM, ...]
+
+
+class SiteLine(Struct, frozen=True, kw_only=True):
+    id: str
+    camera: str
+    start: PointM
+    end: PointM
+
+
+class SiteAsset(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    kind: str
+    position_m: PointM
+
+
+class SiteCamera(Struct, frozen=True, kw_only=True):
+    """`coverage_m`: the outline of the ground it sees sharply enough to count on."""
+
+    id: str
+    agent: str
+    name: str
+    position_m: PointM
+    height_m: float
+    vms_url: str | None
+    coverage_m: tuple[PointM, ...] | None
+
+
+class SiteAssessment(Struct, frozen=True, kw_only=True):
+    id: str
+    version: int
+    status: str
+    synthetic: bool
+    warnings: tuple[str, ...]
+
+
+class SiteRule(Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    severity: Severity
+
+
+class SiteDescription(Struct, frozen=True, kw_only=True):
+    """The site as drawn: what does not change while the hub runs. Coordinates are site metres."""
+
+    site: str
+    name: str
+    time_zone: str
+    origin: Origin
+    cell_m: float
+    bounds_m: tuple[float, float, float, float]
+    zones: tuple[SiteZone, ...]
+    areas: tuple[SiteArea, ...]
+    obstacles: tuple[SiteObstacle, ...]
+    lines: tuple[SiteLine, ...]
+    assets: tuple[SiteAsset, ...]
+    cameras: tuple[SiteCamera, ...]
+    assessment: SiteAssessment | None
+    rules: tuple[SiteRule, ...]
+
+
+class AlertList(Struct, frozen=True, kw_only=True):
+    alerts: tuple[Alert, ...]
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """One notification of one transition: state is waiting, delivered, refused or given_up."""
+
+    channel: str
+    state: str
+    attempts: int
+    last_error: str | None
+    next_try_at: Instant | None
+
+
+class AlertDetail(Struct, frozen=True, kw_only=True):
+    alert: Alert
+    transitions: tuple[Transition, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+class AlertAnswer(Struct, frozen=True, kw_only=True):
+    alert: Alert
+
+
+class Permit(Struct, frozen=True, kw_only=True):
+    place: str
+    kinds: tuple[str, ...]
+    until: Instant
+    by: str
+    reason: str
+
+
+class OutOfServiceAnswer(Struct, frozen=True, kw_only=True):
+    rule: str
+    subject: str
+    until: Instant
+    by: str
+    reason: str
+
+
+class AgentState(Struct, frozen=True, kw_only=True):
+    """`clock_offset_s`: hub time minus device time as measured here; null while unknown."""
+
+    agent: str
+    state: str
+    version: str
+    boot: str
+    since: Instant
+    clock_offset_s: float | None
+    cameras: tuple[str, ...]
+
+
+class RefusalShown(Struct, frozen=True, kw_only=True):
+    """`first_bytes`: the beginning of the message, undecodable bytes shown as escapes."""
+
+    at: Instant
+    topic: str
+    reason: str
+    detail: str
+    size: int
+    first_bytes: str
+
+
+class Refusals(Struct, frozen=True, kw_only=True):
+    by_reason: dict[str, int]
+    latest: tuple[RefusalShown, ...]
+
+
+class Devices(Struct, frozen=True, kw_only=True):
+    agents: tuple[AgentState, ...]
+    cameras: tuple[CameraState, ...]
+    refusals: Refusals
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What failed, and what to do about it."""
+
+    error: str
+    do: str
+
+
+ANSWERS: tuple[type, ...] = (
+    SiteDescription,
+    State,
+    History,
+    AlertList,
+    AlertDetail,
+    AlertAnswer,
+    Permit,
+    OutOfServiceAnswer,
+    Devices,
+    Problem,
+)
+
+
+def reply(value: Struct, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+
+
+def said(kind: type, description: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers with `kind`, and with Problem when something is wrong."""
+    return {
+        status: {"description": description, "content": _content(kind)},
+        "4XX": {"description": "what is wrong with the request", "content": _content(Problem)},
+        "5XX": {"description": "what is wrong at the hub", "content": _content(Problem)},
+    }
+
+
+def _content(kind: type) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}

@@ -1,0 +1,110 @@
+"""The ASGI application: all routes behind the guard, one shape for errors, and the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from hub.api import acting, page, reading
+from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
+from hub.api.guard import Access, Guard, content_policy
+from hub.ingest import Ingest
+from hub.judge import Judge
+from hub.live import LiveFeed
+from hub.monitor import Monitor
+from hub.records import Records
+from hub.site import Site
+
+TITLE = "Esplanade hub"
+
+
+def application(
+    *,
+    site: Site,
+    description: SiteDescription,
+    monitor: Monitor,
+    judge: Judge,
+    ingest: Ingest,
+    live: LiveFeed,
+    records: Records,
+    access: Access,
+    version: str,
+) -> Guard:
+    """Everything behind the guard; its `app` is the FastAPI application, for walking the routes."""
+    root = page.folder()
+    html = page.index(root)
+    # FastAPI's own document and pages would bypass nothing, but they load scripts from elsewhere
+    app = FastAPI(title=TITLE, version=version, openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(
+        reading.routes(
+            site=site, description=description, live=live, judge=judge, ingest=ingest, records=records
+        )
+    )
+    app.include_router(acting.routes(monitor=monitor, judge=judge, records=records))
+    app.include_router(page.routes(access=access, root=root, page=html))
+    # only the page's files: compressing what changes with a secret beside it would leak lengths
+    app.mount("/static", GZipMiddleware(page.Parts(directory=root), minimum_size=1024), name="static")
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _failed)
+    app.openapi = lambda: document(app, needs_token=access.token is not None)  # type: ignore[method-assign]
+    # outside the application's own handling of errors, so that a failure carries the headers too
+    return Guard(app, access=access, policy=content_policy(html))
+
+
+def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
+    """The OpenAPI 3.1 document: the routes, with the answers' schemas taken from the structs themselves."""
+    found: dict[str, Any] = get_openapi(
+        title=TITLE,
+        version=app.version,
+        summary="Zones, alerts and devices of one site, and what people do about them.",
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    _, schemas = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
+    components = found.setdefault("components", {})
+    components["schemas"] = {**components.get("schemas", {}), **schemas}
+    if needs_token:
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": "esplanade"},
+        }
+        found["security"] = [{"bearer": []}, {"cookie": []}]
+    return found
+
+
+def _http_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail: Any = error.detail
+    if isinstance(detail, dict):
+        problem = Problem(error=detail["error"], do=detail["do"])
+    else:
+        problem = Problem(error=str(detail), do="see /api/v1/openapi.json for what there is")
+    return reply(problem, error.status_code)
+
+
+def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    return reply(
+        Problem(
+            error=f"{where or 'the body'}: {first['msg']}", do="see /api/v1/openapi.json for what is expected"
+        ),
+        422,
+    )
+
+
+def _failed(_request: Request, error: Exception) -> Response:
+    return reply(
+        Problem(
+            error=f"the hub failed on this: {type(error).__name__}", do="see the hub's log; please report it"
+        ),
+        500,
+    )

@@ -1,0 +1,213 @@
+"""The GET routes: the site, its state, histories, alerts, devices, and the stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Message, Send
+
+from contract.instants import from_ms
+from contract.messages import Alert
+from hub.api.answers import (
+    AgentState,
+    AlertDetail,
+    AlertList,
+    Delivery,
+    Devices,
+    Refusals,
+    RefusalShown,
+    SiteDescription,
+    reply,
+    said,
+)
+from hub.history import MINUTES_MAX, History
+from hub.ingest import Ingest
+from hub.judge import Judge
+from hub.live import SUBSCRIBERS_MAX, LiveFeed, State
+from hub.records import Records
+from hub.site import Site
+from hub.step import Transition
+
+log = logging.getLogger("hub.api")
+
+ALERTS_MAX = 1000
+SEND_TIMEOUT_S = 20.0  # [E] four times what makes a page call itself stale
+_ALERT = msgspec.json.Decoder(Alert)
+_TRANSITION = msgspec.json.Decoder(Transition)
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "server-sent events: snapshot, then delta and beat, numbered by seq",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+class EventStream(StreamingResponse):
+    """A stream whose reader must keep reading: one that takes nothing for a while is cut off."""
+
+    async def stream_response(self, send: Send) -> None:
+        async def timed(message: Message) -> None:
+            await asyncio.wait_for(send(message), SEND_TIMEOUT_S)
+
+        try:
+            await super().stream_response(timed)
+        except TimeoutError:
+            log.warning("a page took no event for %g s and was cut off", SEND_TIMEOUT_S)
+
+
+def routes(
+    *,
+    site: Site,
+    description: SiteDescription,
+    live: LiveFeed,
+    judge: Judge,
+    ingest: Ingest,
+    records: Records,
+) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/site", responses=said(SiteDescription, "the site as drawn"), response_class=Response)
+    def get_site() -> Response:
+        return reply(description)
+
+    @router.get("/state", responses=said(State, "everything now"), response_class=Response)
+    def get_state() -> Response:
+        state = live.state()
+        if state is None:
+            raise HTTPException(503, {"error": "nothing was judged yet", "do": "ask again in a second"})
+        return reply(state)
+
+    @router.get("/events", responses=_STREAM, response_class=Response)
+    async def get_events() -> Response:
+        async def events() -> AsyncIterator[bytes]:
+            subscriber = live.subscribe()
+            try:
+                yield b": esplanade\n\n"
+                async for data in subscriber.events():
+                    yield data
+            finally:
+                live.unsubscribe(subscriber)
+
+        if live.readers >= SUBSCRIBERS_MAX:
+            raise HTTPException(
+                503, {"error": f"{SUBSCRIBERS_MAX} pages are open already", "do": "close one and reload"}
+            )
+        return EventStream(
+            events(),
+            media_type="text/event-stream",
+            headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
+        )
+
+    @router.get("/zones/{zone}/history", responses=said(History, "one zone's past"), response_class=Response)
+    def get_history(zone: str, minutes: Annotated[int, Query(ge=1, le=MINUTES_MAX)] = 60) -> Response:
+        if zone not in site.zone_ids:
+            known = ", ".join(site.zone_ids)
+            raise HTTPException(
+                404, {"error": f"there is no zone {zone[:80]}", "do": f"ask for one of {known}"}
+            )
+        return reply(judge.timeline.history(zone, minutes=minutes, now_ms=judge.now_ms, records=records))
+
+    @router.get("/alerts", responses=said(AlertList, "alerts, newest first"), response_class=Response)
+    def get_alerts(
+        is_open: Annotated[bool | None, Query(alias="open")] = None,
+        limit: Annotated[int, Query(ge=1, le=ALERTS_MAX)] = 100,
+    ) -> Response:
+        stored = records.alerts(is_open=is_open, limit=limit)
+        return reply(AlertList(alerts=tuple(_ALERT.decode(body) for body in stored)))
+
+    @router.get("/alerts/{alert}", responses=said(AlertDetail, "one alert"), response_class=Response)
+    def get_alert(alert: str) -> Response:
+        body = records.alert(alert)
+        if body is None:
+            raise HTTPException(404, {"error": f"there is no alert {alert[:80]}", "do": "see /api/v1/alerts"})
+        state = live.state()
+        now = next((one for one in state.alerts if one.alert == alert), None) if state is not None else None
+        return reply(
+            AlertDetail(
+                alert=now or _ALERT.decode(body),
+                transitions=tuple(_TRANSITION.decode(one) for one in records.transitions(alert)),
+                deliveries=tuple(
+                    Delivery(
+                        channel=row.channel,
+                        state=row.state,
+                        attempts=row.attempts,
+                        last_error=row.last_error,
+                        next_try_at=None if row.next_try_ms is None else from_ms(row.next_try_ms),
+                    )
+                    for row in records.deliveries(alert)
+                ),
+            )
+        )
+
+    @router.get(
+        "/devices", responses=said(Devices, "agents, cameras, refused messages"), response_class=Response
+    )
+    def get_devices() -> Response:
+        state = live.state()
+        return reply(
+            Devices(
+                agents=tuple(_agents(site, judge, ingest)),
+                cameras=() if state is None else state.cameras,
+                refusals=Refusals(
+                    by_reason=records.refusal_counts(),
+                    latest=tuple(
+                        RefusalShown(
+                            at=from_ms(at),
+                            topic=topic,
+                            reason=reason,
+                            detail=detail,
+                            size=size,
+                            first_bytes=first.decode("utf-8", errors="backslashreplace"),
+                        )
+                        for at, topic, reason, detail, size, first in records.refusals()
+                    ),
+                ),
+            )
+        )
+
+    @router.get("/openapi.json", include_in_schema=False, response_class=Response)
+    def get_openapi(request: Request) -> Response:
+        return Response(msgspec.json.encode(request.app.openapi()), media_type="application/json")
+
+    return router
+
+
+def _agents(site: Site, judge: Judge, ingest: Ingest) -> list[AgentState]:
+    """One row for each agent the site file names; what was never heard says so."""
+    rows = []
+    for agent in sorted({camera.agent for camera in site.cameras}):
+        status = judge.statuses.get(agent)
+        cameras = tuple(camera.id for camera in site.cameras if camera.agent == agent)
+        if status is None:
+            rows.append(
+                AgentState(
+                    agent=agent,
+                    state="never",
+                    version="",
+                    boot="",
+                    since=from_ms(judge.started_ms),
+                    clock_offset_s=None,
+                    cameras=cameras,
+                )
+            )
+            continue
+        clock = ingest.clocks.get(agent, status.boot)
+        offset_ms = None if clock is None else clock.offset_ms
+        rows.append(
+            AgentState(
+                agent=agent,
+                state=status.state,
+                version=status.version,
+                boot=status.boot,
+                since=status.sent_at,
+                clock_offset_s=None if offset_ms is None else offset_ms / 1000,
+                cameras=cameras,
+            )
+        )
+    return rows

@@ -1,0 +1,231 @@
+"""The only wiring: from settings to a running hub, and back down without a thread or a port left."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from types import FrameType
+
+import uvicorn
+
+from hub.api.application import application
+from hub.api.describe import describe
+from hub.api.guard import Access
+from hub.assessment import Assessment, read_assessment
+from hub.clocks import Clocks
+from hub.config import Settings
+from hub.dispatch import Dispatcher, told
+from hub.herald import Herald
+from hub.ingest import Ingest
+from hub.judge import Judge
+from hub.live import LiveFeed
+from hub.monitor import Monitor
+from hub.mqtt import Link
+from hub.records import Records
+from hub.site import read_site
+from hub.store import Store
+
+log = logging.getLogger("hub")
+
+GRACEFUL_S = 3
+STARTED_S = 15.0
+
+
+class CannotListen(Exception):
+    """The address for the page cannot be had; the message says what to change."""
+
+
+def version() -> str:
+    try:
+        return installed_version("esplanade")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        if error.errno == errno.EADDRINUSE:
+            text = f"port {port} on {host} is taken; choose another with --http {host}:PORT or http.port"
+        else:
+            text = f"cannot listen on {host}:{port}: {error.strerror}; see --http or http.host, http.port"
+        raise CannotListen(text) from None
+    return found
+
+
+class _Server(uvicorn.Server):
+    """uvicorn waits for open answers before it ends; the event streams never end by themselves."""
+
+    on_exit: Callable[[], None]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.on_exit()
+        super().handle_exit(sig, frame)
+
+    def end(self) -> None:
+        self.on_exit()
+        self.should_exit = True
+
+
+class Hub:
+    """One running hub. `run` serves in the calling thread until a signal; `start` and `stop` are for tests."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], int] = wall_ms) -> None:
+        """Reads the files, binds the port, opens the database and rebuilds what was known before.
+
+        Raises FileError, CannotListen or StoreError, with nothing left open.
+        """
+        self.settings = settings
+        self.site = read_site(settings.site)
+        assessment = read_assessment(settings.assessment, self.site) if settings.assessment else None
+        self._thread: threading.Thread | None = None
+        with ExitStack() as opened:
+            self._socket = opened.enter_context(listening(settings.listen.host, settings.listen.port))
+            self.store = opened.enter_context(Store(settings.database))
+            self.records = opened.enter_context(closing(Records(settings.database)))
+            self._wire(assessment, clock)
+            self.judge.recall()
+            self._server = self._new_server()
+            self._opened = opened.pop_all()
+
+    def _wire(self, assessment: Assessment | None, clock: Callable[[], int]) -> None:
+        settings = self.settings
+        self.monitor = Monitor(
+            site=self.site, assessment=assessment, run=self.store.run, memory=self.store.memory()
+        )
+        self.ingest = Ingest(
+            site=self.site,
+            store=self.store,
+            streams=self.store.streams(),
+            clocks=Clocks(self.store.clocks()),
+            media=settings.media,
+        )
+        self.live = LiveFeed()
+        self.judge = Judge(
+            monitor=self.monitor,
+            store=self.store,
+            ingest=self.ingest,
+            live=self.live,
+            herald=Herald(site=self.site.site),
+            clock=clock,
+            media=settings.media,
+            told=lambda transition: told(transition, settings.webhooks),
+            on_deliveries=self._wake_dispatcher,
+            version=version(),
+            retention=settings.retention,
+        )
+        self.dispatcher = Dispatcher(
+            webhooks=settings.webhooks, records=self.records, ask=self.judge.ask, clock=clock
+        )
+        self.link = Link(
+            address=settings.broker,
+            site=self.site.site,
+            inbox=self.judge.inbox,
+            clock=clock,
+            on_connected=self.judge.connected,
+        )
+        self.web = application(
+            site=self.site,
+            description=describe(self.site, assessment),
+            monitor=self.monitor,
+            judge=self.judge,
+            ingest=self.ingest,
+            live=self.live,
+            records=self.records,
+            access=Access(token=settings.token, tls=settings.listen.tls, names=settings.listen.names),
+            version=version(),
+        )
+
+    def _wake_dispatcher(self) -> None:
+        self.dispatcher.wake()
+
+    def _new_server(self) -> _Server:
+        listen = self.settings.listen
+        server = _Server(
+            uvicorn.Config(
+                self.web,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACEFUL_S,
+                ssl_certfile=listen.certificate,
+                ssl_keyfile=listen.key,
+                proxy_headers=False,
+                lifespan="off",
+            )
+        )
+        server.on_exit = self.live.close
+        return server
+
+    @property
+    def port(self) -> int:
+        port: int = self.settings.listen.port or self._socket.getsockname()[1]
+        return port
+
+    def _start_parts(self) -> None:
+        self.judge.start(self.link)
+        self.link.start()
+        self.dispatcher.start()
+
+    def _stop_parts(self) -> None:
+        self.live.close()
+        self.dispatcher.stop()
+        self.link.stop()
+        self.judge.stop()
+        self._opened.close()
+
+    def run(self) -> None:
+        """Serves until SIGINT or SIGTERM, in the main thread, and leaves everything in order."""
+        # uvicorn raises the signal once more when it has ended: that must not cut the rest short
+        before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGINT, signal.SIGTERM)}
+        self._start_parts()
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._stop_parts()
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    def start(self) -> None:
+        """Serves from a thread; returns when requests are answered."""
+        self._start_parts()
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="hub-http"
+        )
+        self._thread.start()
+        deadline = time.monotonic() + STARTED_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                self.stop()
+                raise CannotListen("the HTTP server did not start; see the log")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.end()
+        if self._thread is not None:
+            self._thread.join()
+        self._stop_parts()
+
+
+def create_app(settings: Settings, *, clock: Callable[[], int] = wall_ms) -> Hub:
+    """A hub, wired and not yet started."""
+    return Hub(settings, clock=clock)

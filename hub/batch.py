@@ -1,0 +1,134 @@
+"""What one transaction of the hub writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from contract.messages import Alert
+from hub.monitor import Transition
+from hub.streams import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """A row of `readings`: the payload as it came, and when it was captured after correction of the device's clock."""
+
+    stream: int
+    seq: int
+    captured_to_ms: int
+    offset_ms: int
+    received_ms: int
+    late: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that was not accepted. `first_bytes`: at most 4 KiB of it."""
+
+    at_ms: int
+    topic: str
+    reason: str
+    detail: str
+    size: int
+    first_bytes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The last status of an agent (camera '') or health of a camera, as it came."""
+
+    agent: str
+    camera: str
+    topic: str
+    received_ms: int
+    payload: bytes
+
+
+@dataclass(slots=True)
+class ZoneMinute:
+    samples: int = 0
+    known: int = 0
+    partly: int = 0
+    people_sum: float = 0.0
+    people_low: float | None = None
+    people_high: float | None = None
+    density_sum: float = 0.0
+    patch_max_per_m2: float | None = None
+    level_max: int | None = None
+
+
+@dataclass(slots=True)
+class CameraMinute:
+    readings: int = 0
+    late: int = 0
+    grids: int = 0
+    people_sum: float = 0.0
+    people_max: float | None = None
+    outside_sum: float = 0.0
+    vehicles_max: int = 0
+    frames_used: int = 0
+    frames_dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """What came of one attempt. `next_try_ms` is None when there will be none."""
+
+    id: int
+    state: str
+    attempts: int
+    next_try_ms: int | None
+    last_error: str | None
+    changed_ms: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one transaction writes. Minute figures are added to what the database holds."""
+
+    at_ms: int = 0
+    streams: dict[int, Stream] = field(default_factory=dict)  # new or moved on
+    readings: list[StoredReading] = field(default_factory=list)
+    refused_seqs: list[tuple[int, int, str]] = field(default_factory=list)  # stream, seq, reason
+    refusals: list[Refusal] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    clocks: dict[tuple[str, str], int] = field(default_factory=dict)
+    said: dict[tuple[str, str], Said] = field(default_factory=dict)
+    transitions: list[tuple[Transition, tuple[str, ...]]] = field(default_factory=list)  # with who is told
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    alerts_off_broker: list[str] = field(default_factory=list)
+    deliveries: list[DeliveryResult] = field(default_factory=list)
+    zone_minutes: dict[tuple[str, int], ZoneMinute] = field(default_factory=dict)
+    camera_minutes: dict[tuple[str, int], CameraMinute] = field(default_factory=dict)
+    line_minutes: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
+    memory: bytes | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not (
+            self.streams
+            or self.readings
+            or self.refused_seqs
+            or self.refusals
+            or self.counts
+            or self.clocks
+            or self.said
+            or self.transitions
+            or self.alerts
+            or self.alerts_off_broker
+            or self.deliveries
+            or self.zone_minutes
+            or self.camera_minutes
+            or self.line_minutes
+            or self.memory is not None
+        )
+
+
+def larger(a: float | None, b: float | None) -> float | None:
+    return b if a is None else a if b is None else max(a, b)
+
+
+def smaller(a: float | None, b: float | None) -> float | None:
+    return b if a is None else a if b is None else min(a, b)

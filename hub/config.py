@@ -1,0 +1,246 @@
+"""The hub's settings: one YAML file, or all by command line. Paths in the file are relative to the file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from contract.yaml_file import YamlFile
+from hub.api.guard import TOKEN_MIN_LENGTH, is_loopback
+from hub.judge import Retention
+from hub.mqtt import BrokerAddress
+from hub.notify.webhook import Severity, Webhook
+
+HTTP_PORT = 8080
+MQTT_PORT = 1883
+
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+
+
+class ConfigError(ValueError):
+    """Settings that cannot be used; the message says which, and what to do."""
+
+
+class _Part(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A key that is not known is an error, since it is most often misspelt."""
+
+
+class TlsPart(_Part):
+    certificate: str
+    key: str
+
+
+class BrokerTlsPart(_Part):
+    ca: str
+    certificate: str | None = None
+    key: str | None = None
+
+
+class BrokerPart(_Part):
+    """`own_site_only` false: messages of other sites are refused and shown, so that a misspelt site is noticed."""
+
+    host: str = "127.0.0.1"
+    port: Port = MQTT_PORT
+    username: str | None = None
+    password_file: str | None = None
+    tls: BrokerTlsPart | None = None
+    client_id: str | None = None
+    own_site_only: bool = False
+
+
+class HttpPart(_Part):
+    """`token`: none (loopback only) or auto (made at the first start, kept in `token_file`)."""
+
+    host: str = "127.0.0.1"
+    port: Port = HTTP_PORT
+    token: Literal["none", "auto"] = "none"
+    token_file: str | None = None
+    tls: TlsPart | None = None
+    names: tuple[str, ...] = ()
+
+
+class WebhookPart(_Part):
+    url: str
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$(?!\n)")] | None = None
+    min_severity: Severity = "low"
+    secret_file: str | None = None
+
+
+class RetentionPart(_Part):
+    readings_hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 72
+    minutes_days: Annotated[int, Meta(ge=1, le=3660)] = 365
+
+
+class Config(_Part):
+    """What the file holds. `clock: media` is for replays and exercises: now is the newest capture time accepted."""
+
+    site: str
+    assessment: str | None = None
+    database: str = "esplanade.sqlite3"
+    clock: Literal["wall", "media"] = "wall"
+    broker: BrokerPart = msgspec.field(default_factory=BrokerPart)
+    http: HttpPart = msgspec.field(default_factory=HttpPart)
+    webhooks: tuple[WebhookPart, ...] = ()
+    retention: RetentionPart = msgspec.field(default_factory=RetentionPart)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where the page is served."""
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+    names: frozenset[str] = frozenset()
+
+    @property
+    def tls(self) -> bool:
+        return self.certificate is not None
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that `hub.app.Hub` needs, paths made absolute and secrets read."""
+
+    site: Path
+    assessment: Path | None
+    database: Path
+    media: bool
+    broker: BrokerAddress
+    listen: Listen
+    token: str | None
+    webhooks: tuple[Webhook, ...]
+    retention: Retention
+    token_file: Path | None = None
+    token_is_new: bool = False
+
+
+def read_config(path: Path | str) -> Config:
+    """Raises FileError naming file, line and key."""
+    return YamlFile(path).to(Config)
+
+
+def settings(config: Config, *, folder: Path) -> Settings:
+    """Checks what the types cannot say and reads the secrets. Raises ConfigError.
+
+    A listening address that others can reach needs TLS and a token: without both nothing starts.
+    """
+
+    def at(name: str) -> Path:
+        return (folder / name).resolve()
+
+    http, broker = config.http, config.broker
+    if not is_loopback(http.host) and (http.tls is None or http.token == "none"):
+        missing = " and ".join(
+            text
+            for text, lacks in (
+                ("http.tls (certificate, key)", http.tls is None),
+                ("http.token: auto", http.token == "none"),
+            )
+            if lacks
+        )
+        raise ConfigError(
+            f"http.host {http.host} can be reached from other machines: {missing} must be set; "
+            "or listen on 127.0.0.1 and put a reverse proxy in front"
+        )
+    database = at(config.database)
+    token, token_file, is_new = None, None, False
+    if http.token == "auto":
+        token_file = at(http.token_file) if http.token_file else database.parent / "hub-token"
+        token, is_new = _token(token_file)
+    names = [part.name or f"webhook-{number}" for number, part in enumerate(config.webhooks, start=1)]
+    if len(set(names)) != len(names):
+        raise ConfigError(f"webhooks: two have the same name ({', '.join(names)}); names are unique")
+    try:
+        webhooks = tuple(
+            Webhook(
+                name=name,
+                url=part.url,
+                min_severity=part.min_severity,
+                secret=_secret(at(part.secret_file), "webhooks.secret_file") if part.secret_file else None,
+            )
+            for name, part in zip(names, config.webhooks, strict=True)
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return Settings(
+        site=at(config.site),
+        assessment=at(config.assessment) if config.assessment else None,
+        database=database,
+        media=config.clock == "media",
+        broker=BrokerAddress(
+            host=broker.host,
+            port=broker.port,
+            username=broker.username,
+            password=_secret(at(broker.password_file), "broker.password_file")
+            if broker.password_file
+            else None,
+            ca=_file(at(broker.tls.ca), "broker.tls.ca") if broker.tls else None,
+            certificate=at(broker.tls.certificate) if broker.tls and broker.tls.certificate else None,
+            key=at(broker.tls.key) if broker.tls and broker.tls.key else None,
+            client_id=broker.client_id,
+            own_site_only=broker.own_site_only,
+        ),
+        listen=Listen(
+            host=http.host,
+            port=http.port,
+            certificate=_file(at(http.tls.certificate), "http.tls.certificate") if http.tls else None,
+            key=_file(at(http.tls.key), "http.tls.key") if http.tls else None,
+            names=frozenset(http.names),
+        ),
+        token=token,
+        token_file=token_file,
+        token_is_new=is_new,
+        webhooks=webhooks,
+        retention=Retention(config.retention.readings_hours, config.retention.minutes_days),
+    )
+
+
+def _token(path: Path) -> tuple[str, bool]:
+    """The token in the file, or a new one written there for its owner only."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
+        ) as file:
+            token = secrets.token_urlsafe(32)
+            file.write(token + "\n")
+            return token, True
+    except FileExistsError:
+        token = _secret(path, "http.token_file")
+        if len(token) < TOKEN_MIN_LENGTH or not token.isascii():
+            raise ConfigError(
+                f"{path}: a token has at least {TOKEN_MIN_LENGTH} ASCII characters; delete the file for a new one"
+            ) from None
+        return token, False
+    except OSError as error:
+        raise ConfigError(f"http.token_file {path}: cannot be written: {error.strerror}") from None
+
+
+def _secret(path: Path, key: str) -> str:
+    """A secret from a file that nobody else may read."""
+    try:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"{key} {path}: others can read it; chmod 600 {path}")
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{key} {path}: cannot be read: {error.strerror}") from None
+
+
+def _file(path: Path, key: str) -> Path:
+    if not path.is_file():
+        raise ConfigError(f"{key} {path}: there is no such file")
+    return path

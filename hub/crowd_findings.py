@@ -1,0 +1,214 @@
+"""What the rules about people say: density, occupancy and time to critical of zones, entry into closed areas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from contract.messages import Reason
+from hub.delays import Verdict
+from hub.finding import Finding
+from hub.reasons import Why, because
+from hub.rules import Family, Rule, steps_of
+from hub.site import Area
+from hub.zone_crowd import ZoneCrowd
+
+_LOST_MAX = 0.02  # [E] of a zone gone out of sight: more, and no trend elsewhere can end what was seen coming
+
+
+def crowd_findings(crowd: ZoneCrowd, unknown_at_ms: int) -> tuple[Finding, ...]:
+    """Density, occupancy and time to critical of one zone. `unknown_at_ms` stands in where nothing was captured."""
+    at_ms = crowd.captured_ms if crowd.captured_ms is not None else unknown_at_ms
+    return _density(crowd, at_ms), _occupancy(crowd, at_ms), _time_to_critical(crowd, at_ms)
+
+
+def partly_seen(crowd: ZoneCrowd) -> tuple[Reason, ...]:
+    """Says so where part of the zone is out of sight."""
+    if crowd.quality != "partly":
+        return ()
+    return (
+        because(
+            Why.ZONE_PARTLY_SEEN,
+            f"only {crowd.seen_share:.0%} of the zone is seen; the numbers count that part alone",
+            crowd.seen_share * 100,
+            95.0,
+            "%",
+            crowd.cameras,
+        ),
+    )
+
+
+def _finding(
+    family: Family,
+    crowd: ZoneCrowd,
+    at_ms: int,
+    verdict: Callable[[Rule], Verdict],
+    explain: Callable[[int], tuple[Reason, ...]],
+    position_m: tuple[float, float] | None,
+) -> Finding:
+    return Finding(
+        family=family,
+        subject=crowd.zone.id,
+        name=crowd.zone.name,
+        zone=crowd.zone.id,
+        at_ms=at_ms,
+        verdicts=tuple(verdict(rule) for rule in steps_of(family)),
+        explain=explain,
+        certainty=crowd.certainty,
+        position_m=position_m,
+        cameras=crowd.cameras,
+    )
+
+
+def _density(crowd: ZoneCrowd, at_ms: int) -> Finding:
+    steps = steps_of(Family.DENSITY)
+
+    def explain(step: int) -> tuple[Reason, ...]:
+        rule = steps[step - 1]
+        on_at, _ = rule.bounds(crowd.zone)
+        value = crowd.patch_per_m2
+        if value is None:
+            return ()
+        return (
+            because(
+                Why.DENSITY_PATCH,
+                f"the fullest 6 x 6 m hold {value:.1f} people per square metre (median of 5 s); "
+                f"{rule.id} from {on_at:g}",
+                value,
+                on_at,
+                "/m2",
+                crowd.cameras,
+            ),
+            *partly_seen(crowd),
+        )
+
+    def verdict(rule: Rule) -> Verdict:
+        found = rule.verdict(crowd.patch_per_m2, crowd.zone)
+        _, off_at = rule.bounds(crowd.zone)
+        unseen = crowd.unseen_patch_per_m2
+        if found is Verdict.OFF and unseen is not None and unseen >= off_at:
+            return Verdict.UNKNOWN
+        return found
+
+    return _finding(Family.DENSITY, crowd, at_ms, verdict, explain, crowd.patch_at_m)
+
+
+def _occupancy(crowd: ZoneCrowd, at_ms: int) -> Finding:
+    steps = steps_of(Family.OCCUPANCY)
+
+    def explain(step: int) -> tuple[Reason, ...]:
+        rule, share, people = steps[step - 1], crowd.occupancy, crowd.people
+        if share is None or people is None:
+            return ()
+        return (
+            because(
+                Why.OCCUPANCY_SHARE,
+                f"{people:.0f} people, {share:.0%} of the {crowd.safe_occupancy:.0f} that are safe here; "
+                f"limit {rule.on_at:.0%}",
+                share * 100,
+                rule.on_at * 100,
+                "%",
+                crowd.cameras,
+            ),
+            *partly_seen(crowd),
+        )
+
+    def verdict(rule: Rule) -> Verdict:
+        found = rule.verdict(crowd.occupancy)
+        if found is Verdict.OFF and crowd.held_people / crowd.safe_occupancy >= rule.off_at:
+            return Verdict.UNKNOWN
+        return found
+
+    return _finding(Family.OCCUPANCY, crowd, at_ms, verdict, explain, crowd.patch_at_m)
+
+
+def _time_to_critical(crowd: ZoneCrowd, at_ms: int) -> Finding:
+    steps = steps_of(Family.TIME_TO_CRITICAL)
+    soonest = crowd.inflow.soonest
+    minutes: float | None = None
+    if crowd.people is not None and crowd.inflow.known:
+        minutes = math.inf if soonest is None else soonest.until.median_s / 60.0
+
+    def explain(step: int) -> tuple[Reason, ...]:
+        rule = steps[step - 1]
+        if soonest is None or minutes is None:
+            return ()
+        low, high = soonest.until.low_s / 60.0, soonest.until.high_s
+        upto = f"{high / 60.0:.0f}" if high is not None and high < 36_000 else "never"
+        return (
+            because(
+                Why.TIME_TO_CRITICAL,
+                f"{soonest.where}: {soonest.people:.0f} people reach {soonest.critical_people:.0f} in "
+                f"{minutes:.0f} min (range {low:.0f} to {upto}); limit {rule.on_at:g} min",
+                minutes,
+                rule.on_at,
+                "min",
+                crowd.cameras,
+            ),
+            because(
+                Why.INFLOW_POSITIVE,
+                f"net inflow {soonest.inflow_per_s.median * 60.0:.0f} people a minute over two minutes",
+                soonest.inflow_per_s.median * 60.0,
+                0.0,
+                "/min",
+                crowd.cameras,
+            ),
+            *partly_seen(crowd),
+        )
+
+    def verdict(rule: Rule) -> Verdict:
+        found = rule.verdict(minutes)
+        if minutes == 0.0:
+            # It is there already: density.critical and occupancy say so, each with its own severity.
+            return Verdict.HOLD
+        return Verdict.UNKNOWN if found is Verdict.OFF and crowd.lost_share > _LOST_MAX else found
+
+    here = soonest.at_m if soonest is not None and soonest.at_m is not None else crowd.patch_at_m
+    return _finding(Family.TIME_TO_CRITICAL, crowd, at_ms, verdict, explain, here)
+
+
+def entered_finding(
+    area: Area,
+    zone: str | None,
+    people: float | None,
+    held_people: float,
+    permit: str | None,
+    captured_ms: int | None,
+    now_ms: int,
+    position_m: tuple[float, float] | None,
+    cameras: tuple[str, ...],
+) -> Finding:
+    """area.entered for one area closed to people. A permit for persons counts them as none."""
+    rule = steps_of(Family.AREA_ENTERED)[0]
+    verdict = rule.verdict(people)
+    if people is not None and permit is not None:
+        verdict = Verdict.OFF
+    elif verdict is Verdict.OFF and held_people >= rule.off_at:
+        verdict = Verdict.UNKNOWN
+
+    def explain(step: int) -> tuple[Reason, ...]:
+        if people is None:
+            return ()
+        return (
+            because(
+                Why.AREA_PERSON,
+                f"{people:.1f} people in {area.name}, which is closed to people; limit {rule.on_at:g}",
+                people,
+                rule.on_at,
+                "persons",
+                cameras,
+            ),
+        )
+
+    return Finding(
+        family=Family.AREA_ENTERED,
+        subject=area.id,
+        name=area.name,
+        zone=zone,
+        at_ms=now_ms if captured_ms is None else captured_ms,
+        verdicts=(verdict,),
+        explain=explain,
+        certainty=f"Counted by {', '.join(cameras)}." if cameras else "Nobody sees this place now.",
+        position_m=position_m,
+        cameras=cameras,
+    )

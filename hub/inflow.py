@@ -1,0 +1,263 @@
+"""How fast places fill, and when they would reach the critical number: method 2, "time to critical".
+
+People per cell are kept as means over 5 s for 120 s. The trend of a place is the Theil-Sen slope over those means, of
+the cells that were seen throughout, so that a camera that comes or goes is not taken for people. Where counting lines
+close a zone's boundary they give the net inflow too, and the larger of the two stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from contract.geometry import BoolGrid, FloatGrid
+from contract.instants import to_ms
+from contract.messages import Reading
+from hub.crowd import CRITICAL_PER_M2, SLOPE_Z, Slope, UntilCritical, box_sum, theil_sen, time_to_critical
+from hub.ground import Ground
+from hub.merge import Fused
+from hub.site import Zone
+
+BIN_MS = 5_000
+WINDOW_MS = 120_000
+SPAN_MIN_MS = 60_000  # [E] no trend from less
+NEIGHBOURHOODS_M = (6.0, 10.0, 20.0)
+# [E] Of the critical number: below this a family arriving would look like a crush ten minutes away.
+FILLED_MIN = 0.2
+_COMMON_MIN = 0.5  # [E] of a place must have been seen throughout
+_BINS = WINDOW_MS // BIN_MS
+_CANDIDATES = 2
+_LOOK_AHEAD_S = 3600.0
+
+
+@dataclass(slots=True)
+class _Bin:
+    index: int
+    people: FloatGrid
+    seen: FloatGrid
+    samples: int = 0
+
+    def means(self) -> FloatGrid:
+        return np.asarray(self.people / np.maximum(self.seen, 1.0))
+
+    def observed(self) -> BoolGrid:
+        return np.asarray(self.seen * 2 >= self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The soonest critical moment of one zone: where, from how many towards how many, how fast, how soon."""
+
+    where: str
+    at_m: tuple[float, float] | None
+    people: float
+    critical_people: float
+    inflow_per_s: Slope
+    until: UntilCritical
+
+
+@dataclass(frozen=True, slots=True)
+class _Crude:
+    """Seconds until critical for the square around each cell, flat; infinite where it does not fill."""
+
+    size_m: float
+    cells: int
+    until_s: FloatGrid
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneInflow:
+    """`known` is False while there is no trend to speak of; then nothing is said about arrival."""
+
+    known: bool
+    net_per_s: Slope | None
+    soonest: Arrival | None
+
+
+UNKNOWN_INFLOW = ZoneInflow(False, None, None)
+
+
+@dataclass(slots=True)
+class Inflow:
+    """Takes the fused ground in at each capture instant; answers for each zone when its last bin is full."""
+
+    ground: Ground
+    zones: tuple[Zone, ...]
+    _bins: deque[_Bin] = field(default_factory=lambda: deque(maxlen=_BINS + 1))
+    _lines: dict[str, deque[tuple[int, int, int, int]]] = field(default_factory=dict)
+    _answers: tuple[ZoneInflow, ...] = ()
+    _answered: int = -1
+    _walkable: dict[int, FloatGrid] = field(default_factory=dict)
+
+    def count_crossings(self, reading: Reading, lines: tuple[str, ...]) -> None:
+        """Takes the crossings of people over the camera's lines; a line not named was crossed by nobody."""
+        if reading.grid is None and not reading.crossings:
+            return
+        start, end = to_ms(reading.captured_from), to_ms(reading.captured_to)
+        for line in lines:
+            forward = sum(c.forward for c in reading.crossings if c.line == line and c.kind == "person")
+            backward = sum(c.backward for c in reading.crossings if c.line == line and c.kind == "person")
+            kept = self._lines.setdefault(line, deque())
+            kept.append((start, end, forward, backward))
+            while kept and kept[0][1] <= end - WINDOW_MS:
+                kept.popleft()
+
+    def sample(self, fused: Fused, captured_ms: int) -> None:
+        """Adds what is seen at a capture instant. Instants never go back; an older one is left out."""
+        index = captured_ms // BIN_MS
+        if self._bins and index < self._bins[-1].index:
+            return
+        if not self._bins or index > self._bins[-1].index:
+            self._bins.append(_Bin(index, np.zeros(fused.people.shape), np.zeros(fused.people.shape)))
+        last = self._bins[-1]
+        last.people += np.where(fused.observed, fused.people, 0.0)
+        last.seen += fused.observed
+        last.samples += 1
+
+    def zones_at(self, captured_ms: int | None) -> tuple[ZoneInflow, ...]:
+        """One answer for each zone, worked out anew when a bin has closed."""
+        if captured_ms is None or not self._bins:
+            return (UNKNOWN_INFLOW,) * len(self.zones)
+        newest = self._bins[-1].index
+        if newest != self._answered:
+            full = [one for one in self._bins if newest - _BINS <= one.index < newest]
+            crude = self._crude(full) if _long_enough(full) else []
+            self._answers = tuple(
+                self._answer(i, full, newest * BIN_MS, crude) for i in range(len(self.zones))
+            )
+            self._answered = newest
+        return self._answers
+
+    def _answer(self, zone: int, bins: list[_Bin], until_ms: int, crude: list[_Crude]) -> ZoneInflow:
+        place = self.ground.zones[zone]
+        if not _long_enough(bins):
+            return UNKNOWN_INFLOW
+        t_s = [one.index * BIN_MS / 1000.0 for one in bins]
+        common = np.logical_and.reduce([one.observed() for one in bins]).ravel()
+        if float(place.walkable_m2[common].sum()) < _COMMON_MIN * place.total_m2:
+            return self._small_only(zone, bins, t_s, crude)
+        share = np.where(common, place.share, 0.0)
+        counts = [float(share @ one.means().ravel()) for one in bins]
+        slope = _faster(self._through_lines(zone, until_ms), theil_sen(t_s, counts))
+        if slope is None:
+            return UNKNOWN_INFLOW
+        newest = bins[-1]
+        here = float((place.share * np.where(newest.observed(), newest.means(), 0.0).ravel()).sum())
+        safe = self.ground.safe_occupancy[zone]
+        found = [self._arrival(place.name, None, here, safe, slope)]
+        found += self._neighbourhoods(zone, bins, t_s, crude)
+        return ZoneInflow(True, slope, _soonest(found))
+
+    def _small_only(self, zone: int, bins: list[_Bin], t_s: list[float], crude: list[_Crude]) -> ZoneInflow:
+        """A zone seen in part: its whole trend is unknown, that of the neighbourhoods in sight is not."""
+        soonest = _soonest(self._neighbourhoods(zone, bins, t_s, crude))
+        return ZoneInflow(soonest is not None, None, soonest)
+
+    def _through_lines(self, zone: int, until_ms: int) -> Slope | None:
+        """Net inflow over the counting lines that close the zone; None unless each has watched 90 of 120 s."""
+        boundary = self.zones[zone].boundary
+        if not boundary:
+            return None
+        inward = outward = 0
+        covered_ms = WINDOW_MS
+        for edge in boundary:
+            windows = [w for w in self._lines.get(edge.line, ()) if until_ms - WINDOW_MS < w[1] <= until_ms]
+            covered_ms = min(covered_ms, sum(end - start for start, end, _, _ in windows))
+            forward, backward = sum(w[2] for w in windows), sum(w[3] for w in windows)
+            inward += forward if edge.inward == "forward" else backward
+            outward += backward if edge.inward == "forward" else forward
+        if covered_ms < 0.75 * WINDOW_MS:
+            return None
+        seconds = covered_ms / 1000.0
+        net, spread = inward - outward, SLOPE_Z * math.sqrt(inward + outward)
+        return Slope(net / seconds, (net - spread) / seconds, (net + spread) / seconds)
+
+    def _crude(self, bins: list[_Bin]) -> list[_Crude]:
+        """A first guess for every square of 6, 10 and 20 m: from its first and its last third alone."""
+        third = max(1, len(bins) // 3)
+        early, late = _mean(bins[:third]), _mean(bins[-third:])
+        seconds = max(1.0, (bins[-1].index - bins[0].index - (third - 1)) * BIN_MS / 1000.0)
+        observed = bins[0].observed() & bins[-1].observed()
+        room = np.where(observed, self.ground.walkable_m2, 0.0)
+        found = []
+        for size_m in NEIGHBOURHOODS_M:
+            k = max(1, round(size_m / self.ground.frame.cell_m))
+            walkable = self._walkable.setdefault(k, box_sum(self.ground.walkable_m2, k))
+            seen = box_sum(room, k)
+            usable = (seen >= _COMMON_MIN * walkable) & (seen >= self.ground.cell_m2)
+            scale = np.where(usable, walkable / np.where(seen > 0, seen, 1.0), 0.0)
+            now = box_sum(np.where(observed, late, 0.0), k) * scale
+            before = box_sum(np.where(observed, early, 0.0), k) * scale
+            critical = CRITICAL_PER_M2 * walkable
+            usable &= now >= FILLED_MIN * critical
+            rate = (now - before) / seconds
+            crude_s = np.full(now.shape, np.inf)
+            np.divide(np.maximum(critical - now, 0.0), rate, out=crude_s, where=usable & (rate > 0.0))
+            crude_s[usable & (now >= critical)] = 0.0
+            found.append(_Crude(size_m, k, crude_s.ravel()))
+        return found
+
+    def _neighbourhoods(
+        self, zone: int, bins: list[_Bin], t_s: list[float], crude: list[_Crude]
+    ) -> list[Arrival | None]:
+        """The squares around the zone's cells that fill fastest towards 4.7 per square metre."""
+        cells = np.flatnonzero(self.ground.zones[zone].cells)
+        found: list[Arrival | None] = []
+        for guess in crude:
+            until_s = guess.until_s[cells]
+            for i in np.argsort(until_s, kind="stable")[:_CANDIDATES]:
+                if until_s[i] <= _LOOK_AHEAD_S:
+                    found.append(self._square(int(cells[i]), guess.cells, guess.size_m, bins, t_s))
+        return found
+
+    def _square(self, flat: int, k: int, size_m: float, bins: list[_Bin], t_s: list[float]) -> Arrival | None:
+        rows, columns = self.ground.frame.shape
+        row, column = divmod(flat, columns)
+        before, after = (k - 1) // 2, k // 2 + 1
+        window = (
+            slice(max(0, row - before), min(rows, row + after)),
+            slice(max(0, column - before), min(columns, column + after)),
+        )
+        room = self.ground.walkable_m2[window]
+        common = np.logical_and.reduce([one.observed()[window] for one in bins])
+        seen_m2, room_m2 = float(room[common].sum()), float(room.sum())
+        if seen_m2 < _COMMON_MIN * room_m2 or seen_m2 <= 0.0:
+            return None
+        scale = room_m2 / seen_m2
+        counts = [scale * float(one.means()[window][common].sum()) for one in bins]
+        slope = theil_sen(t_s, counts)
+        if slope is None:
+            return None
+        at_m = self.ground.centre_m(flat, k)
+        where = f"{size_m:g} m around ({at_m[0]:.0f}, {at_m[1]:.0f})"
+        return self._arrival(where, at_m, counts[-1], CRITICAL_PER_M2 * room_m2, slope)
+
+    def _arrival(
+        self, where: str, at_m: tuple[float, float] | None, people: float, critical: float, slope: Slope
+    ) -> Arrival | None:
+        if people < FILLED_MIN * critical:
+            return None
+        until = time_to_critical(people, critical, slope)
+        return None if until is None else Arrival(where, at_m, people, critical, slope, until)
+
+
+def _long_enough(bins: list[_Bin]) -> bool:
+    return bool(bins) and (bins[-1].index - bins[0].index) * BIN_MS >= SPAN_MIN_MS
+
+
+def _faster(through_lines: Slope | None, by_count: Slope | None) -> Slope | None:
+    """Where both are known the larger inflow stands: a line that misses people must not hide that it fills."""
+    known = [slope for slope in (through_lines, by_count) if slope is not None]
+    return max(known, key=lambda slope: slope.median, default=None)
+
+
+def _mean(bins: list[_Bin]) -> FloatGrid:
+    return np.asarray(np.mean([one.means() for one in bins], axis=0))
+
+
+def _soonest(arrivals: list[Arrival | None]) -> Arrival | None:
+    found = [one for one in arrivals if one is not None]
+    return min(found, key=lambda one: one.until.median_s) if found else None

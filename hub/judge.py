@@ -1,0 +1,363 @@
+"""The one thread that judges and writes: arrivals and people's actions in; a transaction; only then everything else.
+
+Order of a round: sort what arrived, let the monitor judge at each capture instant, commit all of it in one
+transaction, then acknowledge to the broker, then to the agents (hub/ack), then publish zones and alerts, then tell the
+pages. Nothing is acknowledged or shown that a crash could take back.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from contract.instants import from_ms
+from contract.messages import AgentStatus
+from hub.batch import Batch
+from hub.herald import Herald
+from hub.history import Timeline
+from hub.ingest import Arrival, Fault, Heard, Ingest, Seen, corrected, fault
+from hub.live import HubState, LiveFeed
+from hub.monitor import RECALL_MS, IllegalAction, Monitor
+from hub.mqtt import Link
+from hub.step import Step, Transition
+from hub.store import Store
+
+log = logging.getLogger("hub.judge")
+
+BATCH_MESSAGES = 500
+LINGER_S = 0.02  # [E] under the 50 ms of the contract: one commit for what comes together
+TICK_S = 1.0  # silence is judged at least this often
+POLL_S = 0.25  # how soon a due tick or ack is noticed while nothing arrives
+STEP_MIN_MS = 100  # half the shortest period: cameras a few milliseconds apart are judged together
+DATABASE_RETRY_S = 1.0
+RETENTION_EVERY_S = 3600.0
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what was heard is kept. Alerts and their transitions stay."""
+
+    readings_hours: int = 72
+    minutes_days: int = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something a person or the dispatcher wants done: runs in the judge's thread, answered after the commit."""
+
+    do: Callable[[Batch, int], Any]
+    answer: Future[Any]
+
+
+class _Connected:
+    """In the inbox: the broker is there again."""
+
+
+class Judge:
+    """Owns the monitor and the writing connection. `start`, `stop` and `ask` are for other threads."""
+
+    def __init__(
+        self,
+        *,
+        monitor: Monitor,
+        store: Store,
+        ingest: Ingest,
+        live: LiveFeed,
+        herald: Herald,
+        clock: Callable[[], int],
+        media: bool,
+        told: Callable[[Transition], tuple[str, ...]],
+        on_deliveries: Callable[[], None],
+        version: str,
+        retention: Retention,
+    ) -> None:
+        self.inbox: SimpleQueue[Any] = SimpleQueue()
+        self.timeline = Timeline()
+        self.statuses: dict[str, AgentStatus] = {}
+        self._monitor = monitor
+        self._store = store
+        self._ingest = ingest
+        self._live = live
+        self._herald = herald
+        self._clock = clock
+        self._media = media
+        self._told = told
+        self._on_deliveries = on_deliveries
+        self._version = version
+        self._retention = retention
+        self._link: Link | None = None
+        self._counts = store.counts()
+        self._acknowledged = self._counts.get("readings", 0)
+        self._memory = store.memory()
+        self._database = "ok"
+        self.faults = 0
+        self._last_fault: str | None = None
+        self.started_ms = clock()
+        self._stepped_ms = 0
+        self._ticked_s = 0.0
+        self._forgot_s = float("-inf")
+        self._unjudged_ms: int | None = None  # capture instant of what was observed since the last step
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hub-judge")
+
+    # --- for other threads -------------------------------------------------------------------------------
+
+    def start(self, link: Link) -> None:
+        self._link = link
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the round in hand. What is left in the inbox was not acknowledged and comes again."""
+        self._stopping.set()
+        self.inbox.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def connected(self) -> None:
+        self.inbox.put(_Connected())
+
+    def ask(self, do: Callable[[Batch, int], Any]) -> Future[Any]:
+        """Runs `do(batch, now_ms)` between two rounds; the future is done once what it wrote is on disk."""
+        asked = Asked(do, Future())
+        if self._stopping.is_set():
+            asked.answer.set_exception(RuntimeError("the hub is stopping"))
+        else:
+            self.inbox.put(asked)
+        return asked.answer
+
+    @property
+    def now_ms(self) -> int:
+        """Wall time, or on media time the newest capture time accepted (0 before the first)."""
+        return (self._ingest.newest_ms or 0) if self._media else self._clock()
+
+    @property
+    def readings(self) -> int:
+        """How many readings are stored and acknowledged to the broker."""
+        return self._acknowledged
+
+    # --- start -------------------------------------------------------------------------------------------
+
+    def recall(self) -> None:
+        """Rebuilds what the monitor saw last from stored readings, statuses and health. Call before `start`."""
+        newest_ms = self._store.newest_ms()
+        if self._media:
+            self._ingest.newest_ms = newest_ms
+        now_ms = self.now_ms
+        rows = self._store.recent(since_ms=now_ms - RECALL_MS)
+        rows.sort(key=lambda row: row.captured_to_ms)
+        for row in rows:
+            self._monitor.recall(corrected(row.payload, row.offset_ms))
+        for fact in self._ingest.said_before(self._store.said()):
+            self._hear(fact)
+
+    # --- the thread --------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            items = self._collect()
+            try:
+                self._round(items)
+            except Exception:  # noqa: BLE001 our own failure is shown, and what was not stored comes again
+                self._recover(items)
+
+    def _collect(self) -> list[Any]:
+        try:
+            items = [self.inbox.get(timeout=POLL_S)]
+        except Empty:
+            return []
+        if self.inbox.qsize() < BATCH_MESSAGES:
+            self._stopping.wait(LINGER_S)
+        while len(items) < BATCH_MESSAGES:
+            try:
+                items.append(self.inbox.get_nowait())
+            except Empty:
+                break
+        return items
+
+    def _recover(self, items: Sequence[Any]) -> None:
+        found = fault(self._clock(), "a round of the judge")
+        self._note_fault(found)
+        for item in items:
+            if isinstance(item, Asked) and not item.answer.done():
+                item.answer.set_exception(
+                    RuntimeError("the hub failed on this; see hub.fault in /api/v1/state")
+                )
+        # memory may say settled where the disk does not
+        self._ingest.streams = self._store.streams()
+        if self._link is not None:
+            self._link.restart()
+
+    def _round(self, items: Sequence[Any]) -> None:
+        batch = Batch(at_ms=self._clock())
+        arrivals = [item for item in items if isinstance(item, Arrival)]
+        step = self._judge_arrivals(arrivals, batch)
+        answers: list[tuple[Future[Any], Any]] = []
+        for item in items:
+            if isinstance(item, Asked):
+                try:
+                    answers.append((item.answer, item.do(batch, self.now_ms)))
+                except IllegalAction as error:
+                    item.answer.set_exception(error)
+                except Exception as error:  # noqa: BLE001 told to who asked, and shown
+                    self._note_fault(fault(batch.at_ms, "doing what a person asked for"))
+                    item.answer.set_exception(error)
+        if self._unjudged_ms is not None or answers or time.monotonic() - self._ticked_s >= TICK_S:
+            step = self._step(self.now_ms, batch) or step
+        self._commit(batch)
+        if self._link is not None:
+            self._link.acknowledge(arrivals)
+            self._acknowledged = self._counts.get("readings", 0)
+        for answer, result in answers:
+            answer.set_result(result)
+        self._tell(batch, step, connected=any(isinstance(item, _Connected) for item in items))
+        self._forget_old()
+
+    def _judge_arrivals(self, arrivals: Sequence[Arrival], batch: Batch) -> Step | None:
+        step: Step | None = None
+        now_ms = 0
+        for fact in self._ingest.sort(arrivals, batch):
+            if isinstance(fact, Fault):
+                self._note_fault(fact)
+            elif isinstance(fact, Heard):
+                self._hear(fact)
+            elif fact.live:
+                captured_ms = fact.observation.captured_to_ms
+                if self._unjudged_ms is not None and captured_ms >= self._unjudged_ms + STEP_MIN_MS:
+                    step = self._step(now_ms, batch) or step
+                self._observe(fact)
+                now_ms = max(now_ms, fact.received_ms)
+                self._unjudged_ms = max(captured_ms, self._unjudged_ms or captured_ms)
+        return step
+
+    def _observe(self, seen: Seen) -> None:
+        reading = seen.observation.reading
+        try:
+            self._monitor.observe(seen.observation, received_ms=seen.received_ms)
+            clock = self._ingest.clocks.get(reading.agent, reading.boot)
+            if clock is not None and clock.offset_ms is not None:
+                self._monitor.note_clock(
+                    reading.camera, offset_s=clock.offset_ms / 1000, corrected=clock.correction_ms != 0
+                )
+        except Exception:  # noqa: BLE001 one reading that cannot be judged must not stop the others
+            where = f"judging {reading.agent}/{reading.camera} boot {reading.boot} seq {reading.seq}"
+            self._note_fault(fault(seen.received_ms, where))
+
+    def _hear(self, heard: Heard) -> None:
+        message = heard.message
+        try:
+            if isinstance(message, AgentStatus):
+                self.statuses = {**self.statuses, message.agent: message}
+                self._monitor.note_status(message, received_ms=heard.received_ms)
+            else:
+                self._monitor.note_health(message, received_ms=heard.received_ms)
+        except Exception:  # noqa: BLE001 as above
+            self._note_fault(fault(heard.received_ms, f"noting what {message.agent} said of itself"))
+
+    def _step(self, now_ms: int, batch: Batch) -> Step | None:
+        self._ticked_s = time.monotonic()
+        self._unjudged_ms = None
+        if self._media and self._ingest.newest_ms is None:
+            return None
+        # a clock on the wall that is set back must not turn time round for the rules
+        now_ms = self._stepped_ms = max(now_ms, self._stepped_ms)
+        try:
+            step = self._monitor.step(now_ms)
+        except Exception:  # noqa: BLE001 shown as a fault, and the pages' beat stops until a step succeeds
+            self._note_fault(fault(now_ms, "judging the site"))
+            return None
+        self.note_transitions(step.transitions, batch)
+        self.timeline.note(step, batch)
+        return step
+
+    def note_transitions(self, transitions: Sequence[Transition], batch: Batch) -> None:
+        for transition in transitions:
+            batch.transitions.append((transition, self._told(transition)))
+            batch.alerts[transition.alert.alert] = transition.alert
+
+    def _commit(self, batch: Batch) -> None:
+        """Writes the batch, however long it takes: nothing is acknowledged, shown or forgotten before."""
+        if not batch.empty:
+            memory = self._monitor.memory()
+            if memory != self._memory:
+                batch.memory = memory
+        batch.alerts_off_broker = self._herald.taken_off()
+        if batch.empty:
+            return
+        while True:
+            try:
+                self._store.write(batch)
+                break
+            except sqlite3.Error as error:
+                text = (
+                    f"{error}; nothing is acknowledged until it can be written: check disk space and rights"
+                )
+                if text != self._database:
+                    log.error("database %s: %s", self._store.path, text)
+                self._database = text
+                self._live.offer(None, self._state(), now_ms=self.now_ms)
+                if self._stopping.wait(DATABASE_RETRY_S):
+                    raise
+        self._database = "ok"
+        self._memory = batch.memory or self._memory
+        for name, n in batch.counts.items():
+            self._counts[name] = self._counts.get(name, 0) + n
+
+    def _tell(self, batch: Batch, step: Step | None, *, connected: bool) -> None:
+        agents = {stream.agent for stream in batch.streams.values()}
+        self._herald.note(agents, batch.alerts.values())
+        if self._link is not None and self._link.state.connected:
+            if connected:
+                self._herald.say_all(self._ingest.streams.agents(), self._store.off_broker())
+            self._herald.say(self._link, self._ingest, step, wall_ms=self._clock())
+        if any(channels for _, channels in batch.transitions):
+            self._on_deliveries()
+        if step is not None or connected:
+            self._live.offer(step, self._state(), now_ms=self.now_ms)
+
+    def _forget_old(self) -> None:
+        if self._media or time.monotonic() - self._forgot_s < RETENTION_EVERY_S:
+            return
+        now_ms = self._clock()
+        try:
+            more = self._store.forget(
+                readings_before_ms=now_ms - self._retention.readings_hours * HOUR_MS,
+                minutes_before_ms=now_ms - self._retention.minutes_days * DAY_MS,
+            )
+        except sqlite3.Error as error:
+            log.error("database %s: %s; old readings stay for now", self._store.path, error)
+            more = False
+        if not more:
+            self._forgot_s = time.monotonic()
+
+    def _note_fault(self, found: Fault) -> None:
+        self.faults += 1
+        self._last_fault = f"{from_ms(found.at_ms)} {found.where}\n{found.text}"
+        log.error("fault while %s\n%s", found.where, found.text)
+
+    def _state(self) -> HubState:
+        link = self._link.state if self._link is not None else None
+        counts = self._counts
+        return HubState(
+            started_at=from_ms(self.started_ms),
+            run=self._store.run,
+            version=self._version,
+            clock="media" if self._media else "wall",
+            broker="connected" if link is not None and link.connected else "lost",
+            broker_since=from_ms(self.started_ms if link is None else link.since_ms),
+            broker_problem=None if link is None else link.problem,
+            database=self._database,
+            readings=counts.get("readings", 0),
+            duplicates=counts.get("duplicates", 0),
+            refused=sum(n for name, n in counts.items() if name.startswith("refused.")),
+            late=counts.get("late", 0),
+            faults=self.faults,
+            fault=self._last_fault,
+        )

@@ -1,0 +1,133 @@
+"""What pages and notifications read from the database, on a read-only connection beside the writer's."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.messages import Quality
+
+BUSY_TIMEOUT_MS = 5_000
+REFUSALS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteRow:
+    """One minute of one zone. Means are None where nothing was known."""
+
+    minute_ms: int
+    people: float | None
+    people_low: float | None
+    people_high: float | None
+    density_per_m2: float | None
+    patch_max_per_m2: float | None
+    level: int | None
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True)
+class DueDelivery:
+    """A notification to send: the transition's JSON as stored."""
+
+    id: int
+    channel: str
+    alert: str
+    attempts: int
+    created_ms: int
+    transition: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    channel: str
+    state: str
+    attempts: int
+    last_error: str | None
+    next_try_ms: int | None
+
+
+class Records:
+    """Reads only. Any thread may call; one at a time gets through."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = sqlite3.connect(
+            f"{Path(path).resolve().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _all(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def alerts(self, *, is_open: bool | None, limit: int) -> list[bytes]:
+        """The JSON of alerts, newest first."""
+        where = {None: "", True: "WHERE closed_at_ms IS NULL", False: "WHERE closed_at_ms IS NOT NULL"}[
+            is_open
+        ]
+        rows = self._all(f"SELECT body FROM alerts {where} ORDER BY opened_at_ms DESC, alert LIMIT ?", limit)
+        return [bytes(body) for (body,) in rows]  # type: ignore[call-overload]
+
+    def alert(self, alert: str) -> bytes | None:
+        rows = self._all("SELECT body FROM alerts WHERE alert = ?", alert)
+        return bytes(rows[0][0]) if rows else None  # type: ignore[call-overload]
+
+    def transitions(self, alert: str) -> list[bytes]:
+        rows = self._all("SELECT body FROM transitions WHERE alert = ? ORDER BY id", alert)
+        return [bytes(body) for (body,) in rows]  # type: ignore[call-overload]
+
+    def deliveries(self, alert: str) -> list[DeliveryRow]:
+        rows = self._all(
+            "SELECT channel, state, attempts, last_error, next_try_ms FROM deliveries WHERE alert = ? ORDER BY id",
+            alert,
+        )
+        return [DeliveryRow(*row) for row in rows]  # type: ignore[arg-type]
+
+    def waiting_channels(self) -> list[str]:
+        rows = self._all("SELECT DISTINCT channel FROM deliveries WHERE state = 'waiting' ORDER BY channel")
+        return [str(channel) for (channel,) in rows]
+
+    def due(self, channel: str, *, now_ms: int, limit: int) -> list[DueDelivery]:
+        """Deliveries whose time has come, oldest first. One alert's follow each other: a later one waits."""
+        rows = self._all(
+            "SELECT d.id, d.channel, d.alert, d.attempts, d.created_ms, t.body FROM deliveries d "
+            "JOIN transitions t ON t.id = d.transition_id "
+            "WHERE d.state = 'waiting' AND d.channel = ? AND d.next_try_ms <= ? AND NOT EXISTS ("
+            "SELECT 1 FROM deliveries e WHERE e.state = 'waiting' AND e.channel = d.channel "
+            "AND e.alert = d.alert AND e.id < d.id) ORDER BY d.id LIMIT ?",
+            channel,
+            now_ms,
+            limit,
+        )
+        return [DueDelivery(*row) for row in rows]  # type: ignore[arg-type]
+
+    def zone_minutes(self, zone: str, *, since_ms: int) -> list[MinuteRow]:
+        rows = self._all(
+            "SELECT minute_ms, CASE WHEN known > 0 THEN people_sum / known END, people_low, people_high, "
+            "CASE WHEN known > 0 THEN density_sum / known END, patch_max_per_m2, level_max, "
+            "CASE WHEN known = 0 THEN 'unknown' WHEN known < samples OR partly > 0 THEN 'partly' "
+            "ELSE 'observed' END FROM zone_minutes WHERE zone = ? AND minute_ms >= ? ORDER BY minute_ms",
+            zone,
+            since_ms,
+        )
+        return [MinuteRow(*row) for row in rows]  # type: ignore[arg-type]
+
+    def refusals(self) -> list[tuple[int, str, str, str, int, bytes]]:
+        """At, topic, reason, detail, size and first bytes of the newest."""
+        return self._all(  # type: ignore[return-value]
+            "SELECT at_ms, topic, reason, detail, size, first_bytes FROM refusals ORDER BY id DESC LIMIT ?",
+            REFUSALS_SHOWN,
+        )
+
+    def refusal_counts(self) -> dict[str, int]:
+        rows = self._all("SELECT name, n FROM counts WHERE name LIKE 'refused.%' ORDER BY name")
+        return {str(name).removeprefix("refused."): int(n) for name, n in rows}  # type: ignore[call-overload]

@@ -1,0 +1,255 @@
+"""What the cameras last said, and what the ground looks like from it now.
+
+A camera that is silent, or whose picture is bad, sees nothing: its cells become unobserved at once, never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from contract.geometry import FloatGrid, GroundGrid
+from contract.instants import to_ms
+from contract.intake import Observation
+from contract.messages import AgentStatus, CameraHealth, Reading, VehicleTrack
+from contract.site_file import Camera
+from hub.crowd import patch_densities_per_m2
+from hub.ground import Ground
+from hub.merge import Fused, Sheet, merge
+from hub.site import Site
+from hub.step import CameraCondition
+from hub.vehicles import Sighting, Vehicle, associate
+
+SILENT_AFTER_MIN_MS = 3_000
+SILENT_AFTER_PERIODS = 3
+GOOD_READINGS = 3  # a camera that was silent is believed steady after so many
+
+
+@dataclass(slots=True)
+class CameraMemory:
+    """The last of everything one camera sent. Times in Unix milliseconds; `heard_ms` drives silence."""
+
+    camera: Camera
+    reading: Reading | None = None
+    captured_ms: int | None = None
+    heard_ms: int | None = None
+    period_ms: int = 1_000
+    vehicles: tuple[VehicleTrack, ...] = ()
+    sheet: Sheet | None = None
+    grid_ms: int | None = None
+    grids: int = 0
+    grid_heard_ms: int | None = None
+    places_m2: FloatGrid | None = None
+    covered_cells: int = 0
+    good_readings: int = 0
+    health: CameraHealth | None = None
+    clock_offset_s: float | None = None
+    clock_corrected: bool = False
+
+    @property
+    def silent_after_ms(self) -> int:
+        return max(SILENT_AFTER_MIN_MS, SILENT_AFTER_PERIODS * self.period_ms)
+
+    @property
+    def picture_bad(self) -> bool:
+        """Whether the agent that now sends calls its picture bad. What an earlier boot said no longer counts."""
+        if self.health is None or self.health.picture == "good":
+            return False
+        return self.reading is None or self.reading.boot == self.health.boot
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """What is known of one zone or area now. `captured_ms`: newest grid; `watched_ms`: newest reading of any kind."""
+
+    seen_m2: float
+    captured_ms: int | None
+    watched_ms: int | None
+    cameras: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """The ground at `now_ms`. `places` holds zones, then areas. `version` changes when the fused grid may have."""
+
+    now_ms: int
+    version: int
+    conditions: dict[str, CameraCondition]
+    fused: Fused
+    patches_per_m2: FloatGrid
+    places: tuple[PlaceView, ...]
+    vehicles: tuple[Vehicle, ...]
+    captured_ms: int | None
+
+
+@dataclass(slots=True)
+class SiteState:
+    """Takes readings, health and status in; gives a SiteView out. Keeps no judgement."""
+
+    site: Site
+    ground: Ground
+    cameras: dict[str, CameraMemory] = field(init=False)
+    agents: dict[str, AgentStatus] = field(default_factory=dict)
+    started_ms: int | None = None
+    _fused: Fused | None = None
+    _patches: FloatGrid | None = None
+    _seen_m2: FloatGrid | None = None
+    _key: tuple[tuple[str, int], ...] | None = None
+    _version: int = 0
+
+    def __post_init__(self) -> None:
+        self.cameras = {camera.id: CameraMemory(camera) for camera in self.site.cameras}
+
+    def apply(self, observation: Observation, received_ms: int, *, recalled: bool = False) -> bool:
+        """Takes a reading in, unless it is older than what this camera has already said; says whether it did.
+
+        A recalled reading was counted among the good ones when it came.
+        """
+        reading = observation.reading
+        memory = self.cameras.get(reading.camera)
+        if memory is None or reading.agent != memory.camera.agent:
+            return False
+        captured_ms = observation.captured_to_ms
+        # What was kept over a restart is newer than the first readings recalled.
+        newest_ms = None if recalled and memory.reading is None else memory.captured_ms
+        if newest_ms is not None and captured_ms < newest_ms:
+            return False
+        heard_ms = min(captured_ms, received_ms)
+        memory.reading = reading
+        memory.captured_ms = captured_ms
+        memory.heard_ms = heard_ms
+        memory.period_ms = round(reading.period_s * 1000)
+        memory.vehicles = reading.vehicles
+        ground = observation.ground
+        if ground is not None and ground.frame.cell_m == self.ground.frame.cell_m:
+            memory.sheet = self._sheet(reading.camera, ground)
+            memory.grid_ms, memory.grid_heard_ms = captured_ms, heard_ms
+            memory.grids += 1
+            memory.covered_cells = int(ground.covered.sum())
+            memory.places_m2 = self.ground.place_m2 @ memory.sheet.observed.ravel()
+        if not memory.picture_bad and not recalled:
+            memory.good_readings = min(memory.good_readings + 1, GOOD_READINGS)
+        return True
+
+    def apply_health(self, health: CameraHealth) -> bool:
+        """Takes health in, unless the same boot has said something newer."""
+        memory = self.cameras.get(health.camera)
+        if memory is None or health.agent != memory.camera.agent:
+            return False
+        old = memory.health
+        if old is not None and old.boot == health.boot and to_ms(old.sent_at) > to_ms(health.sent_at):
+            return False
+        memory.health = health
+        return True
+
+    def apply_status(self, status: AgentStatus) -> None:
+        self.agents[status.agent] = status
+
+    def condition(self, camera: str, now_ms: int) -> CameraCondition:
+        """Silence counts from when a reading was captured or received, whichever is earlier."""
+        memory = self.cameras[camera]
+        if memory.heard_ms is None:
+            return "bad_picture" if memory.picture_bad else "never"
+        if now_ms - memory.heard_ms > memory.silent_after_ms:
+            status = self.agents.get(memory.camera.agent)
+            return "stopped" if status is not None and status.state == "stopped" else "silent"
+        return "bad_picture" if memory.picture_bad else "live"
+
+    def silent_for_ms(self, camera: str, now_ms: int) -> int:
+        """How long the camera has been silent beyond its limit; below zero while it is not."""
+        memory = self.cameras[camera]
+        since = memory.heard_ms if memory.heard_ms is not None else self.started_ms
+        return now_ms - (now_ms if since is None else since) - memory.silent_after_ms
+
+    def view(self, now_ms: int) -> SiteView:
+        """The ground now. Cells of cameras that are not live are unobserved."""
+        if self.started_ms is None:
+            self.started_ms = now_ms
+        conditions = {camera: self.condition(camera, now_ms) for camera in self.cameras}
+        live = [m for c, m in self.cameras.items() if conditions[c] == "live"]
+        fresh = [m for m in live if self._grid_fresh(m, now_ms)]
+        fused, patches, seen_m2 = self._fuse(fresh)
+        places = tuple(
+            self._place_view(i, float(seen_m2[i]), live, fresh) for i in range(len(self.ground.place_m2))
+        )
+        return SiteView(
+            now_ms=now_ms,
+            version=self._version,
+            conditions=conditions,
+            fused=fused,
+            patches_per_m2=patches,
+            places=places,
+            vehicles=associate([s for memory in live for s in self._sightings(memory)]),
+            captured_ms=max((m.grid_ms for m in fresh if m.grid_ms is not None), default=None),
+        )
+
+    def weight_at(self, camera: str, x_m: float, y_m: float) -> float:
+        """The camera's geometry weight at a point; the least it has anywhere, outside the grid."""
+        weights = self.ground.weights[camera]
+        at = self.ground.frame.cell_of(x_m, y_m)
+        return float(weights.min() if at is None else weights[at])
+
+    def _grid_fresh(self, memory: CameraMemory, now_ms: int) -> bool:
+        return memory.grid_heard_ms is not None and now_ms - memory.grid_heard_ms <= memory.silent_after_ms
+
+    def _sheet(self, camera: str, grid: GroundGrid) -> Sheet:
+        """The camera's grid on the site's frame; what lies outside the site is left out."""
+        frame = self.ground.frame
+        people, sigma = np.zeros(frame.shape), np.zeros(frame.shape)
+        observed = np.zeros(frame.shape, dtype=np.bool_)
+        row, column = grid.frame.row0 - frame.row0, grid.frame.column0 - frame.column0
+        r0, r1 = max(0, row), min(frame.rows, row + grid.frame.rows)
+        c0, c1 = max(0, column), min(frame.columns, column + grid.frame.columns)
+        if r0 < r1 and c0 < c1:
+            target = slice(r0, r1), slice(c0, c1)
+            source = slice(r0 - row, r1 - row), slice(c0 - column, c1 - column)
+            people[target] = grid.people[source]
+            sigma[target] = grid.sigma_people[source]
+            observed[target] = grid.observed[source]
+        return Sheet(camera, people, sigma, observed, self.ground.weights[camera])
+
+    def _fuse(self, fresh: list[CameraMemory]) -> tuple[Fused, FloatGrid, FloatGrid]:
+        key = tuple((memory.camera.id, memory.grids) for memory in fresh)
+        if key != self._key or self._fused is None or self._patches is None or self._seen_m2 is None:
+            sheets = [memory.sheet for memory in fresh if memory.sheet is not None]
+            ground = self.ground
+            self._fused = merge(sheets, ground.frame.shape, ground.patch_cells)
+            self._patches = patch_densities_per_m2(
+                self._fused.people, self._fused.observed, ground.walkable_m2, ground.patch_cells
+            )
+            self._seen_m2 = np.asarray(ground.place_m2 @ self._fused.observed.ravel())
+            self._key = key
+            self._version += 1
+        return self._fused, self._patches, self._seen_m2
+
+    def _place_view(
+        self, place: int, seen_m2: float, live: list[CameraMemory], fresh: list[CameraMemory]
+    ) -> PlaceView:
+        seeing = [m for m in fresh if m.places_m2 is not None and m.places_m2[place] > 0.0]
+        grids = [m.grid_ms for m in seeing if m.grid_ms is not None]
+        watched = [m.captured_ms for m in seeing if m.captured_ms is not None]
+        return PlaceView(
+            seen_m2=seen_m2,
+            captured_ms=max(grids, default=None),
+            watched_ms=max(watched, default=None),
+            cameras=tuple(m.camera.id for m in seeing),
+        )
+
+    def _sightings(self, memory: CameraMemory) -> list[Sighting]:
+        camera = memory.camera.id
+        return [
+            Sighting(
+                camera=camera,
+                track=track.id,
+                kind=track.kind,
+                x_m=track.x_m,
+                y_m=track.y_m,
+                speed_m_s=track.speed_m_s,
+                speed_sigma_m_s=track.speed_sigma_m_s,
+                heading_deg=track.heading_deg,
+                captured_ms=to_ms(track.captured_at),
+                weight=self.weight_at(camera, track.x_m, track.y_m),
+            )
+            for track in memory.vehicles
+        ]

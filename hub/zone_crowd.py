@@ -1,0 +1,200 @@
+"""The crowd in each zone now, measured on observed cells only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from contract.geometry import FloatGrid
+from contract.messages import LevelOfService, Quality
+from hub.crowd import level_of_service
+from hub.ground import Ground, Place
+from hub.inflow import ZoneInflow
+from hub.remembered import RememberedGround
+from hub.site import Site, Zone
+from hub.site_state import SiteView
+
+PATCH_MEDIAN_MS = 5_000
+OBSERVED_FROM = 0.95  # [E] share from which a zone is called observed; between is partly
+_SIGMA_RELATIVE = 0.10  # [E] what a whole count is off by together
+_SHOWN_SIGMA = 2.0
+
+
+class PatchSample(Struct, frozen=True, array_like=True):
+    """The fullest patch of a zone at one capture instant."""
+
+    captured_ms: int
+    density_per_m2: float
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneCrowd:
+    """Numbers of one zone. `people` counts observed cells only; None when nothing is observed.
+
+    `people_high` adds what the unseen part could hold at the density of the fullest patch seen. `held_people` adds what
+    was last known of ground now out of sight; `unseen_patch_per_m2` is the fullest patch there. Both only hold back
+    an end, they raise nothing. `lost_share`: of the zone, once seen and not now.
+    """
+
+    zone: Zone
+    place: Place
+    captured_ms: int | None
+    watched_ms: int | None
+    quality: Quality
+    seen_share: float
+    lost_share: float
+    people: float | None
+    sigma: float
+    people_low: float | None
+    people_high: float | None
+    held_people: float
+    safe_occupancy: float
+    density_per_m2: float | None
+    los: LevelOfService | None
+    patch_per_m2: float | None
+    patch_at_m: tuple[float, float] | None
+    unseen_patch_per_m2: float | None
+    disputed: bool
+    inflow: ZoneInflow
+    cameras: tuple[str, ...]
+
+    @property
+    def occupancy(self) -> float | None:
+        return None if self.people is None else self.people / self.safe_occupancy
+
+    @property
+    def certainty(self) -> str:
+        """How sure the numbers are, in words."""
+        if self.people is None:
+            return "Nobody sees this zone now."
+        text = (
+            f"{self.seen_share:.0%} of the zone seen by {', '.join(self.cameras)}; "
+            f"{self.people:.0f} ± {_SHOWN_SIGMA * self.sigma:.0f} people counted there (2 sigma, our error model)"
+        )
+        if self.disputed:
+            text += "; cameras differ in places, the larger count stands"
+        return text + "."
+
+
+class CrowdMeter:
+    """Measures every zone; keeps the last 5 s of each zone's fullest patch."""
+
+    def __init__(
+        self, site: Site, ground: Ground, stored: dict[str, tuple[PatchSample, ...]] | None = None
+    ) -> None:
+        self._site = site
+        self._ground = ground
+        self._series: dict[str, list[PatchSample]] = {
+            zone.id: list((stored or {}).get(zone.id, ())) for zone in site.zones
+        }
+        self._cells = [np.flatnonzero(place.cells) for place in ground.zones]
+
+    def store(self) -> dict[str, tuple[PatchSample, ...]]:
+        return {zone: tuple(samples) for zone, samples in self._series.items() if samples}
+
+    def measure(
+        self, view: SiteView, remembered: RememberedGround, inflows: Sequence[ZoneInflow]
+    ) -> tuple[ZoneCrowd, ...]:
+        """One ZoneCrowd for each zone, in the site's order."""
+        ground = self._ground
+        count = len(ground.zones)
+        share, room = ground.place_share[:count], ground.place_m2[:count]
+        people = share @ view.fused.people.ravel()
+        variance = share**2 @ view.fused.variance.ravel()
+        held = share @ remembered.people().ravel()
+        lost_m2 = room @ remembered.lost().ravel()
+        unseen = remembered.unseen_patches_per_m2().ravel()
+        return tuple(
+            self._zone(
+                i,
+                view,
+                float(people[i]),
+                float(variance[i]),
+                float(held[i]),
+                float(lost_m2[i]),
+                _fullest(unseen, self._cells[i]),
+                inflows[i],
+            )
+            for i in range(count)
+        )
+
+    def _zone(
+        self,
+        i: int,
+        view: SiteView,
+        people: float,
+        variance: float,
+        held: float,
+        lost_m2: float,
+        unseen: tuple[float, int] | None,
+        inflow: ZoneInflow,
+    ) -> ZoneCrowd:
+        zone, place, seen = self._site.zones[i], self._ground.zones[i], view.places[i]
+        total = max(place.total_m2, 1e-9)
+        share = min(1.0, seen.seen_m2 / total)
+        known = seen.captured_ms is not None and seen.seen_m2 > 0.0
+        patch = _fullest(view.patches_per_m2.ravel(), self._cells[i]) if known else None
+        patch_median = self._patch_median(zone.id, seen.captured_ms, patch) if known else None
+        density = people / seen.seen_m2 if known else None
+        sigma = math.sqrt(variance + (_SIGMA_RELATIVE * people) ** 2) if known else 0.0
+        low = high = None
+        if density is not None:
+            low = max(0.0, people - _SHOWN_SIGMA * sigma)
+            fullest = max(density, patch[0] if patch else 0.0)
+            high = people + _SHOWN_SIGMA * sigma + max(0.0, total - seen.seen_m2) * fullest
+        return ZoneCrowd(
+            zone=zone,
+            place=place,
+            captured_ms=seen.captured_ms if known else None,
+            watched_ms=seen.watched_ms if known else None,
+            quality="unknown" if not known else "observed" if share >= OBSERVED_FROM else "partly",
+            seen_share=share if known else 0.0,
+            lost_share=min(1.0, lost_m2 / total),
+            people=people if known else None,
+            sigma=sigma,
+            people_low=low,
+            people_high=high,
+            held_people=held,
+            safe_occupancy=self._ground.safe_occupancy[i],
+            density_per_m2=density,
+            los=None if density is None else level_of_service(density, zone.surface),
+            patch_per_m2=patch_median,
+            patch_at_m=self._ground.centre_m(patch[1], self._ground.patch_cells) if patch else None,
+            unseen_patch_per_m2=unseen[0] if unseen else None,
+            disputed=bool(view.fused.disputed.ravel()[self._cells[i]].any()),
+            inflow=inflow,
+            cameras=seen.cameras,
+        )
+
+    def _patch_median(
+        self, zone: str, captured_ms: int | None, patch: tuple[float, int] | None
+    ) -> float | None:
+        """The median over the last 5 s of capture time."""
+        samples = self._series[zone]
+        if captured_ms is None:
+            return None
+        if patch is not None and (not samples or captured_ms >= samples[-1].captured_ms):
+            if samples and samples[-1].captured_ms == captured_ms:
+                samples.pop()
+            samples.append(PatchSample(captured_ms, patch[0]))
+        while samples and samples[0].captured_ms <= captured_ms - PATCH_MEDIAN_MS:
+            samples.pop(0)
+        if patch is None or not samples:
+            return None
+        return median(sample.density_per_m2 for sample in samples)
+
+
+def _fullest(patches: FloatGrid, cells: npt.NDArray[np.intp]) -> tuple[float, int] | None:
+    """(density, flat cell) of the fullest known patch among `cells`; the first of equals."""
+    values = patches[cells]
+    known = ~np.isnan(values)
+    if not known.any():
+        return None
+    best = int(np.argmax(np.where(known, values, -1.0)))
+    return float(values[best]), int(cells[best])

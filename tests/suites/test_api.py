@@ -1,0 +1,348 @@
+"""Every route: closed by default, one shape for errors, answers as the OpenAPI document says."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from starlette.routing import Mount
+
+from hub.config import ConfigError, HttpPart, TlsPart
+from tests.kit.hub_inside import HubInside
+
+OPEN_WITHOUT_TOKEN = {("POST", "/enter")}
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubInside]:
+    with HubInside(tmp_path_factory.mktemp("open")) as inside:
+        yield inside
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubInside]:
+    with HubInside(tmp_path_factory.mktemp("locked"), http={"token": "auto"}) as inside:
+        yield inside
+
+
+def all_routes(inside: HubInside) -> list[tuple[str, str]]:
+    """(method, path) of everything served, with names filled in."""
+    found = []
+    for route in walk(inside.hub.web.app.routes):
+        if isinstance(route, Mount):
+            found.append(("GET", f"{route.path}/main.js"))
+            continue
+        path = re.sub(r"\{[^}]+\}", "some-name", route.path)
+        found += [(method, path) for method in sorted(route.methods)]
+    return found
+
+
+def walk(routes: Any) -> Iterator[Any]:
+    for route in routes:
+        if hasattr(route, "path"):
+            yield route
+        else:
+            yield from walk(getattr(route, "routes", None) or route.original_router.routes)
+
+
+def test_no_route_answers_without_the_token(locked: HubInside) -> None:
+    routes = all_routes(locked)
+    assert len(routes) == 17  # a new route is looked at here
+    assert {("GET", "/"), ("GET", "/api/v1/events"), ("GET", "/static/main.js")} < set(routes)
+    with locked.client() as client:
+        for method, path in routes:
+            if (method, path) in OPEN_WITHOUT_TOKEN:
+                continue
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": "esplanade=1.2"}):
+                answer = client.request(method, path, headers=headers, json={})
+                assert answer.status_code == 401, (method, path, headers)
+                assert "esp-app" not in answer.text
+        assert client.get("/nothing/here").status_code == 401
+        assert client.get("/openapi.json").status_code == 401
+        assert client.get("/docs").status_code == 401
+
+
+def test_every_route_answers_with_the_token(locked: HubInside) -> None:
+    locked.pass_time(1)
+    token = locked.hub.settings.token
+    with locked.client(headers={"Authorization": f"Bearer {token}"}) as client:
+        for method, path in all_routes(locked):
+            if path.endswith("/events"):
+                with client.stream("GET", path) as answer:
+                    assert answer.status_code == 200
+                continue
+            answer = client.request(method, path, json={} if method == "POST" else None)
+            assert answer.status_code not in (401, 403, 500), (method, path, answer.text)
+            if answer.status_code >= 400:
+                assert set(answer.json()) == {"error", "do"}, (method, path)
+
+
+def test_the_page_enters_with_the_token(locked: HubInside) -> None:
+    token = locked.hub.settings.token
+    with locked.client() as client:
+        page = client.get("/")
+        assert page.status_code == 401
+        assert '<form method="post" action="/enter">' in page.text
+        assert client.post("/enter", json={"token": "x" * 43}).status_code == 401
+        assert client.post("/enter", content=b"\xff").status_code == 400
+        assert client.get("/api/v1/site").status_code == 401
+        answer = client.post("/enter", data={"token": f" {token} "}, headers={"Origin": locked.url})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert token not in cookie
+        assert client.get("/api/v1/site").status_code == 200
+    until, mac = re.search(r"esplanade=(\d+)\.([0-9a-f]+)", cookie).groups()  # type: ignore[union-attr]
+    for forged in (f"{int(until) + 1}.{mac}", f"1.{mac}", f"{until}.{'0' * 64}", "", "nonsense", "٣.x"):
+        with locked.client() as client:
+            answer = client.get("/api/v1/site", headers={"Cookie": f"esplanade={forged}".encode()})
+            assert answer.status_code == 401, forged
+
+
+def test_only_loopback_names_are_answered_without_a_token(inside: HubInside) -> None:
+    with inside.client() as client:
+        for host in ("127.0.0.1", f"localhost:{inside.port}", "[::1]:99"):
+            assert client.get("/api/v1/site", headers={"Host": host}).status_code == 200, host
+        for host in ("evil.example", "127.0.0.1.evil.example", "", "10.0.0.1", "localhost.evil.example:80"):
+            assert client.get("/api/v1/site", headers={"Host": host}).status_code == 421, host
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_another_page_can_change_nothing(inside: HubInside, headers: dict[str, str]) -> None:
+    with inside.client() as client:
+        answer = client.post("/api/v1/alerts/x/acknowledge", json={"by": "Ana"}, headers=headers)
+        assert answer.status_code == 403
+        own = client.post("/api/v1/alerts/x/acknowledge", json={"by": "Ana"}, headers={"Origin": inside.url})
+        assert own.status_code == 404
+
+
+def test_headers_are_on_every_answer(inside: HubInside) -> None:
+    with inside.client() as client:
+        answers = [
+            client.get("/"),
+            client.get("/api/v1/site"),
+            client.get("/static/main.js"),
+            client.get("/static/../app.py"),
+            client.get("/nothing"),
+            client.get("/api/v1/site", headers={"Host": "evil.example"}),
+        ]
+    for answer in answers:
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cache-control"] in ("no-store", "no-cache")
+    assert answers[3].status_code == 404
+
+
+def test_answers_fit_the_openapi_document(inside: HubInside) -> None:
+    alert = inside.car_alert()
+    with inside.client() as client:
+        document = client.get("/api/v1/openapi.json").json()
+        for path, filled in (
+            ("/api/v1/site", "/api/v1/site"),
+            ("/api/v1/state", "/api/v1/state"),
+            ("/api/v1/alerts", "/api/v1/alerts?open=true&limit=5"),
+            ("/api/v1/alerts/{alert}", f"/api/v1/alerts/{alert}"),
+            ("/api/v1/zones/{zone}/history", "/api/v1/zones/zone-0/history?minutes=60"),
+            ("/api/v1/devices", "/api/v1/devices"),
+        ):
+            answer = client.get(filled)
+            assert answer.status_code == 200, answer.text
+            content = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+            check(answer.json(), content["schema"], document)
+        missing = client.get("/api/v1/alerts/nothing")
+        assert missing.status_code == 404
+        check(missing.json(), {"$ref": "#/components/schemas/Problem"}, document)
+
+
+def check(value: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("acknowledge", {}),
+        ("acknowledge", {"by": ""}),
+        ("acknowledge", {"by": "   "}),
+        ("acknowledge", {"by": "x" * 81}),
+        ("acknowledge", {"by": 5}),
+        ("acknowledge", {"by": "Ana", "more": 1}),
+        ("shelve", {"by": "Ana", "reason": "", "minutes": 5}),
+        ("shelve", {"by": "Ana", "reason": "roadworks", "minutes": 0}),
+        ("shelve", {"by": "Ana", "reason": "roadworks", "minutes": "5"}),
+        ("close", {"by": "Ana", "disposition": "maybe"}),
+    ],
+)
+def test_bodies_that_do_not_fit(inside: HubInside, path: str, body: dict[str, Any]) -> None:
+    with inside.client() as client:
+        answer = client.post(f"/api/v1/alerts/some/{path}", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+
+
+def test_requests_that_are_too_large(inside: HubInside) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(200):
+            yield b" " * 1024
+
+    with inside.client() as client:
+        assert client.post("/enter", content=b"x" * 70_000).status_code == 413
+        try:
+            status = client.post("/enter", content=chunks()).status_code
+        except httpx.HTTPError:
+            status = 0  # the hub hung up on it
+        assert status not in (200, 204, 303)
+        assert client.get("/api/v1/site").status_code == 200
+
+
+def test_an_alert_is_read_and_handled(tmp_path: Path) -> None:
+    with HubInside(tmp_path) as inside, inside.client() as client:
+        alert = inside.car_alert()
+        detail = client.get(f"/api/v1/alerts/{alert}").json()
+        assert detail["alert"]["handling"] == "unacknowledged"
+        assert detail["alert"]["reasons"]
+        assert detail["alert"]["vms_url"] == "https://vms.example/live/0"
+        assert detail["transitions"][0]["event"] == "open"
+
+        answer = client.post(f"/api/v1/alerts/{alert}/acknowledge", json={"by": "Ana"})
+        assert answer.status_code == 200
+        assert (answer.json()["alert"]["handling"], answer.json()["alert"]["acknowledged_by"]) == (
+            "acknowledged",
+            "Ana",
+        )
+        again = client.post(f"/api/v1/alerts/{alert}/acknowledge", json={"by": "Bo"})
+        assert again.status_code == 409
+        assert set(again.json()) == {"error", "do"}
+        # gone for long enough and acknowledged: closed, and still to be found
+        inside.pass_time(40)
+        assert client.get("/api/v1/state").json()["alerts"] == []
+        closed = client.get("/api/v1/alerts?open=false").json()["alerts"]
+        assert [one["alert"] for one in closed] == [alert]
+        given = client.post(
+            f"/api/v1/alerts/{alert}/close",
+            json={"by": "Ana", "disposition": "false", "cause": "a van of ours"},
+        )
+        assert given.status_code == 200, given.text
+        assert given.json()["alert"]["disposition"].startswith("false")
+        events = [one["event"] for one in client.get(f"/api/v1/alerts/{alert}").json()["transitions"]]
+        assert events[0] == "open"
+        assert events[-1] == "dispose"
+        assert client.post("/api/v1/alerts/nothing/acknowledge", json={"by": "Ana"}).status_code == 404
+
+
+def test_a_permit_and_maintenance(tmp_path: Path) -> None:
+    with HubInside(tmp_path) as inside, inside.client() as client:
+        inside.pass_time(1)
+        permit = {"place": "zone-0", "kinds": ["car"], "minutes": 30, "by": "Ana", "reason": "patrol"}
+        answer = client.post("/api/v1/permits", json=permit)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["until"] == "2026-06-20T18:30:01.000Z"
+        assert client.post("/api/v1/permits", json={**permit, "place": "nowhere"}).status_code == 409
+        inside.pass_time(10, car=True)
+        assert not [
+            a for a in client.get("/api/v1/state").json()["alerts"] if a["rule"].startswith("vehicle.")
+        ]
+        out = {"rule": "sensor.silent", "subject": "cam-1", "minutes": 10, "by": "Ana", "reason": "new lens"}
+        answer = client.post("/api/v1/out-of-service", json=out)
+        assert answer.status_code == 201, answer.text
+
+
+def test_history_of_a_zone(tmp_path: Path) -> None:
+    with HubInside(tmp_path) as inside, inside.client() as client:
+        inside.pass_time(130)
+        history = client.get("/api/v1/zones/zone-0/history?minutes=5").json()
+        assert history["zone"] == "zone-0"
+        assert len(history["points"]) >= 120
+        assert all(point["people"] == pytest.approx(160, rel=0.05) for point in history["points"][5:])
+        assert client.get("/api/v1/zones/nowhere/history").status_code == 404
+        assert client.get("/api/v1/zones/zone-0/history?minutes=0").status_code == 422
+    # after a restart the minutes are there, the seconds are not
+    with HubInside(tmp_path) as inside, inside.client() as client:
+        inside.until(lambda: client.get("/api/v1/state").status_code == 200)
+        history = client.get("/api/v1/zones/zone-0/history?minutes=5").json()
+        minutes = [point for point in history["points"] if point["at"] < "2026-06-20T18:02:00.000Z"]
+        assert [point["at"] for point in minutes] == ["2026-06-20T18:00:00.000Z", "2026-06-20T18:01:00.000Z"]
+        assert minutes[1]["people"] == pytest.approx(160, rel=0.05)
+
+
+def test_a_public_address_needs_tls_and_a_token(tmp_path: Path) -> None:
+    for http in ({"host": "0.0.0.0"}, {"host": "0.0.0.0", "token": "auto"}, {"host": "::"}):
+        with (
+            pytest.raises(ConfigError, match=r"can be reached from other machines: http\.t"),
+            HubInside(tmp_path, http=http),
+        ):
+            pass
+    tls = TlsPart(certificate="c.pem", key="k.pem")
+    assert HttpPart(host="0.0.0.0", tls=tls).token == "none"
+    with (
+        pytest.raises(ConfigError, match=r"http\.token: auto must be set"),
+        HubInside(tmp_path, http={"host": "0.0.0.0", "tls": tls}),
+    ):
+        pass
+
+
+def test_tls(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=127.0.0.1"
+    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    tls = TlsPart(certificate=str(certificate), key=str(key))
+    with HubInside(tmp_path, http={"tls": tls, "token": "auto"}) as inside:
+        trust = ssl.create_default_context(cafile=str(certificate))
+        with inside.client(verify=trust) as client:
+            answer = client.post("/enter", json={"token": inside.hub.settings.token})
+            assert answer.status_code == 204
+            assert "Secure" in answer.headers["set-cookie"]
+            assert answer.headers["strict-transport-security"]
+            assert client.get("/api/v1/site").status_code == 200
+
+
+def test_the_token_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    with HubInside(tmp_path, http={"token": "auto"}) as inside:
+        file = inside.hub.settings.token_file
+        assert file is not None
+        assert file.stat().st_mode & 0o777 == 0o600
+        token = inside.hub.settings.token
+        assert inside.hub.settings.token_is_new
+    with HubInside(tmp_path, http={"token": "auto"}) as inside:
+        assert inside.hub.settings.token == token
+    file.chmod(0o644)
+    with (
+        pytest.raises(ConfigError, match="others can read it; chmod 600"),
+        HubInside(tmp_path, http={"token": "auto"}),
+    ):
+        pass
+
+
+def test_the_page_names_only_what_the_policy_allows(inside: HubInside) -> None:
+    with inside.client() as client:
+        page = client.get("/")
+        assert page.status_code == 200
+        assert not re.search(r"https?://", page.text)
+        for path in set(re.findall(r'"(/static/[^"]+\.(?:js|css))"', page.text)):
+            assert client.get(path).status_code == 200, path
+        imports = json.loads(re.search(r'<script type="importmap">(.*?)</script>', page.text, re.S)[1])[
+            "imports"
+        ]  # type: ignore[index]
+        assert "lit" in imports
