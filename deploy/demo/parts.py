@@ -1,4 +1,4 @@
-"""The demo's processes: a broker, a hub and one agent on loopback, each a child that can be stopped, killed and restarted.
+"""The demo's processes: a broker, a hub and one agent on loopback, each a child that can be killed and restarted.
 
 The demo runs them; the pipeline tests pull them apart; the bench measures them.
 """
@@ -152,7 +152,7 @@ class Town:
 
     def start_hub(self) -> None:
         self.hub.start()
-        self.wait(lambda: self.get("/api/v1/state") is not None, self.hub, "did not answer", START_TIMEOUT_S)
+        self.wait(lambda: self.get("/api/v1/site") is not None, self.hub, "did not answer", START_TIMEOUT_S)
 
     def stop(self) -> None:
         self.agent.stop()

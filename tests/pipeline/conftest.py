@@ -25,6 +25,11 @@ def stored(database: Path) -> list[Seq]:
     return [(str(boot), str(camera), int(seq)) for boot, camera, seq in rows]
 
 
+@pytest.fixture(name="stored")
+def _stored() -> Callable[[Path], list[Seq]]:
+    return stored
+
+
 @pytest.fixture
 def town(tmp_path: Path, require_part: Callable[[str, object, str], None]) -> Iterator[Callable[..., Town]]:
     """A function that makes a Town, which is stopped when the test ends."""
