@@ -17,7 +17,7 @@ import msgspec
 
 from contract import limits, topics
 from contract.instants import from_ms
-from contract.messages import AgentStatus, CameraHealth, ModelRef, PictureState
+from contract.messages import AgentStatus, CameraHealth, ClockSource, ModelRef, PictureState, Reading
 from contract.site_file import Camera
 from edge.camera import CameraReader
 from edge.config import CameraChoice, Config
@@ -33,9 +33,11 @@ from edge.sighting import Detects, PictureMismatch, Sight
 log = logging.getLogger("edge.agent")
 
 HEALTH_EVERY_S: Final = 10.0
-WINDOW_GRACE_MS: Final = 1_000
-"""A window without a following frame is closed this long after its end. [E]"""
-IDLE_S: Final = 0.05
+GRACE_MS: Final[dict[ClockSource, int]] = {"arrival": 20, "media": 20, "rtcp": 1_000}
+"""A window is closed by the frame after it, or this long after its end. By the camera's own clock a frame may still be
+on its way; by ours it has come. [E]"""
+IDLE_S: Final = 0.02
+"""Longest wait for a frame before windows and health are looked at again. [E]"""
 GOODBYE_S: Final = 3.0
 
 
@@ -54,12 +56,13 @@ class Eye:
         reader: CameraReader,
         sight: Sight,
         readings: Readings,
-        emit: Callable[[list[msgspec.Struct]], None],
+        emit: Callable[[list[Reading]], None],
     ) -> None:
         self.camera, self.reader = camera, reader
         self._sight, self._readings, self._emit = sight, readings, emit
         self._live = reader.choice.source.file is None or bool(reader.choice.source.real_time)
         self._mismatch: str | None = None
+        self._clock: ClockSource = "arrival"
         self.used = 0
         self.picture: PictureState = "none"
         self.since_ms = wall_ms()
@@ -73,11 +76,12 @@ class Eye:
         if frame is None:
             due_ms = self._readings.due_ms()
             if self.reader.drained:
-                self._emit(list(self._readings.close()))
-            elif self._live and due_ms is not None and wall_ms() >= due_ms + WINDOW_GRACE_MS:
-                self._emit(list(self._readings.advance(due_ms)))
+                self._emit(self._readings.close())
+            elif self._live and due_ms is not None and wall_ms() >= due_ms + GRACE_MS[self._clock]:
+                self._emit(self._readings.advance(due_ms))
             return False
-        self._emit(list(self._readings.advance(frame.captured_ms)))
+        self._clock = frame.clock
+        self._emit(self._readings.advance(frame.captured_ms))
         try:
             self._readings.add(self._sight.see(frame))
             self._mismatch = None
@@ -218,11 +222,11 @@ class Agent:
     def _all_over(self) -> bool:
         return all(eye.reader.drained for eye in self.eyes) and len(self.outbox) == 0
 
-    def _keep(self, readings: list[msgspec.Struct]) -> None:
+    def _keep(self, readings: list[Reading]) -> None:
         """Outbox first, then the broker."""
         for reading in readings:
             before = self.outbox.problem
-            self._delivery.offer(self.outbox.put(reading))  # type: ignore[arg-type]
+            self._delivery.offer(self.outbox.put(reading))
             if self.outbox.problem is not None and self.outbox.problem != before:
                 log.error("%s", self.outbox.problem)
         if readings:

@@ -193,8 +193,8 @@ class Link:
     def _disconnected(
         self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
-        self._up = False
-        if not self._stop.is_set():
+        was_up, self._up = self._up, False
+        if was_up and not self._stop.is_set():  # else the reason was told before
             self._lose(f"broker {self.where}: connection lost: {reason}; readings wait in the outbox")
         self._ended.set()
 

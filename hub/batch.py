@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from contract.messages import Alert
 from hub.monitor import Transition
 from hub.streams import Stream
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReading:
+class StoredReading(NamedTuple):
     """A row of `readings`: the payload as it came, and when it was captured after correction of the device's clock."""
 
     stream: int
@@ -54,6 +54,7 @@ class ZoneMinute:
     people_sum: float = 0.0
     people_low: float | None = None
     people_high: float | None = None
+    people_max: float | None = None
     density_sum: float = 0.0
     patch_max_per_m2: float | None = None
     level_max: int | None = None

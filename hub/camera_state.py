@@ -8,8 +8,8 @@ from hub.site_state import CameraMemory, SiteState
 from hub.step import CameraState
 
 
-def camera_state(state: SiteState, memory: CameraMemory, zones: tuple[str, ...], now_ms: int) -> CameraState:
-    """`zones`: those it last saw anything of."""
+def camera_state(state: SiteState, memory: CameraMemory, now_ms: int) -> CameraState:
+    """As of `now_ms`."""
     camera, health, reading = memory.camera, memory.health, memory.reading
     condition = state.condition(camera.id, now_ms)
     offset_s = memory.clock_offset_s
@@ -17,7 +17,7 @@ def camera_state(state: SiteState, memory: CameraMemory, zones: tuple[str, ...],
         offset_s = health.clock_offset_s
     covered = None
     if memory.sheet is not None and memory.covered_cells:
-        covered = round(min(1.0, float(memory.sheet.observed.sum()) / memory.covered_cells), 3)
+        covered = round(min(1.0, memory.observed_cells / memory.covered_cells), 3)
     return CameraState(
         camera=camera.id,
         agent=camera.agent,
@@ -34,6 +34,6 @@ def camera_state(state: SiteState, memory: CameraMemory, zones: tuple[str, ...],
         clock_corrected=memory.clock_corrected,
         problem=problem_of(memory, condition, now_ms),
         outbox_depth=None if health is None else health.outbox_depth,
-        zones=zones,
+        zones=memory.zones,
         observed_share=covered,
     )

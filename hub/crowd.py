@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from contract.geometry import BoolGrid, FloatGrid
 from contract.messages import LevelOfService
@@ -62,20 +64,31 @@ def box_sum(values: FloatGrid, cells: int) -> FloatGrid:
     )
 
 
-def patch_densities_per_m2(
-    people: FloatGrid, observed: BoolGrid, walkable_m2: FloatGrid, cells: int
-) -> FloatGrid:
-    """Persons per walkable, observed square metre of the patch around each cell; NaN where it is unknown.
+@dataclass(frozen=True, slots=True)
+class PatchRoom:
+    """For each patch: the walkable, observed square metres in it, and whether that is enough to know it."""
 
-    `people`: persons in each cell, ignored where not `observed`. Unknown: less than half of what is walkable is
-    observed, or there is no room to speak of.
-    """
+    observed: BoolGrid
+    seen_m2: FloatGrid
+    known: BoolGrid
+
+
+def patch_room(observed: BoolGrid, walkable_m2: FloatGrid, cells: int) -> PatchRoom:
+    """Unknown is a patch of which less than half of what is walkable is observed, or without room to speak of."""
     walkable = box_sum(walkable_m2, cells)
     seen = box_sum(np.where(observed, walkable_m2, 0.0), cells)
-    count = box_sum(np.where(observed, people, 0.0), cells)
     known = (walkable >= PATCH_WALKABLE_MIN_M2 - 1e-9) & (seen >= PATCH_OBSERVED_MIN * walkable - 1e-9)
+    return PatchRoom(observed, seen, np.asarray(known & (seen > 0.0)))
+
+
+def patch_densities_per_m2(people: FloatGrid, room: PatchRoom, cells: int) -> FloatGrid:
+    """Persons per walkable, observed square metre of the patch around each cell; NaN where it is unknown.
+
+    `people`: persons in each cell, ignored where not observed.
+    """
+    count = box_sum(people * room.observed, cells)
     found = np.full(people.shape, np.nan)
-    np.divide(np.maximum(count, 0.0), seen, out=found, where=known & (seen > 0.0))
+    np.divide(np.maximum(count, 0.0), room.seen_m2, out=found, where=room.known)
     return found
 
 
@@ -97,16 +110,23 @@ def theil_sen(t_s: Sequence[float], values: Sequence[float]) -> Slope | None:
     if n < SLOPE_POINTS_MIN:
         return None
     t, y = np.asarray(t_s, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    i, j = np.triu_indices(n, 1)
+    i, j = _pairs(n)
     dt = t[j] - t[i]
     apart = dt != 0.0
-    if not apart.any():
-        return None
     slopes = np.sort((y[j] - y[i])[apart] / dt[apart])
+    if slopes.size == 0:
+        return None
     half_width = SLOPE_Z * math.sqrt(n * (n - 1) * (2 * n + 5) / 18.0)
     lower = max(0, math.floor((len(slopes) - half_width) / 2.0))
     upper = min(len(slopes) - 1, math.ceil((len(slopes) + half_width) / 2.0))
-    return Slope(float(np.median(slopes)), float(slopes[lower]), float(slopes[upper]))
+    middle = (slopes[(len(slopes) - 1) // 2] + slopes[len(slopes) // 2]) / 2.0
+    return Slope(float(middle), float(slopes[lower]), float(slopes[upper]))
+
+
+@lru_cache(maxsize=64)
+def _pairs(n: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    i, j = np.triu_indices(n, 1)
+    return i, j
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def _add(minute: ZoneMinute, zone: ZoneState) -> None:
         minute.density_sum += zone.density_per_m2 or 0.0
         minute.people_low = smaller(minute.people_low, zone.people_low)
         minute.people_high = larger(minute.people_high, zone.people_high)
+        minute.people_max = larger(minute.people_max, zone.people)
         minute.patch_max_per_m2 = larger(minute.patch_max_per_m2, zone.patch_max_per_m2)
     if zone.level is not None:
         minute.level_max = zone.level if minute.level_max is None else max(minute.level_max, zone.level)

@@ -35,16 +35,21 @@ _LOOK_AHEAD_S = 3600.0
 
 @dataclass(slots=True)
 class _Bin:
+    """Sums over one bin while it is open."""
+
     index: int
     people: FloatGrid
     seen: FloatGrid
     samples: int = 0
 
-    def means(self) -> FloatGrid:
-        return np.asarray(self.people / np.maximum(self.seen, 1.0))
 
-    def observed(self) -> BoolGrid:
-        return np.asarray(self.seen * 2 >= self.samples)
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The closed bins: `means` and `observed` have shape (bins, rows, columns)."""
+
+    t_s: list[float]
+    means: FloatGrid
+    observed: BoolGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,8 @@ class Inflow:
 
     ground: Ground
     zones: tuple[Zone, ...]
-    _bins: deque[_Bin] = field(default_factory=lambda: deque(maxlen=_BINS + 1))
+    _open: _Bin | None = None
+    _closed: deque[tuple[int, FloatGrid, BoolGrid]] = field(default_factory=lambda: deque(maxlen=_BINS))
     _lines: dict[str, deque[tuple[int, int, int, int]]] = field(default_factory=dict)
     _answers: tuple[ZoneInflow, ...] = ()
     _answered: int = -1
@@ -108,53 +114,77 @@ class Inflow:
     def sample(self, fused: Fused, captured_ms: int) -> None:
         """Adds what is seen at a capture instant. Instants never go back; an older one is left out."""
         index = captured_ms // BIN_MS
-        if self._bins and index < self._bins[-1].index:
+        last = self._open
+        if last is not None and index < last.index:
             return
-        if not self._bins or index > self._bins[-1].index:
-            self._bins.append(_Bin(index, np.zeros(fused.people.shape), np.zeros(fused.people.shape)))
-        last = self._bins[-1]
-        last.people += np.where(fused.observed, fused.people, 0.0)
+        if last is not None and index > last.index:
+            means = last.people / np.maximum(last.seen, 1.0)
+            self._closed.append((last.index, means, last.seen * 2 >= last.samples))
+            last = None
+        if last is None:
+            last = self._open = _Bin(index, np.zeros(fused.people.shape), np.zeros(fused.people.shape))
+        last.people += fused.people * fused.observed
         last.seen += fused.observed
         last.samples += 1
 
     def zones_at(self, captured_ms: int | None) -> tuple[ZoneInflow, ...]:
         """One answer for each zone, worked out anew when a bin has closed."""
-        if captured_ms is None or not self._bins:
+        if captured_ms is None or self._open is None:
             return (UNKNOWN_INFLOW,) * len(self.zones)
-        newest = self._bins[-1].index
-        if newest != self._answered:
-            full = [one for one in self._bins if newest - _BINS <= one.index < newest]
-            crude = self._crude(full) if _long_enough(full) else []
-            self._answers = tuple(
-                self._answer(i, full, newest * BIN_MS, crude) for i in range(len(self.zones))
-            )
-            self._answered = newest
+        if self._open.index != self._answered:
+            self._answered = self._open.index
+            self._answers = self._answer_all(self._open.index)
         return self._answers
 
-    def _answer(self, zone: int, bins: list[_Bin], until_ms: int, crude: list[_Crude]) -> ZoneInflow:
-        place = self.ground.zones[zone]
-        if not _long_enough(bins):
-            return UNKNOWN_INFLOW
-        t_s = [one.index * BIN_MS / 1000.0 for one in bins]
-        common = np.logical_and.reduce([one.observed() for one in bins]).ravel()
-        if float(place.walkable_m2[common].sum()) < _COMMON_MIN * place.total_m2:
-            return self._small_only(zone, bins, t_s, crude)
-        share = np.where(common, place.share, 0.0)
-        counts = [float(share @ one.means().ravel()) for one in bins]
-        slope = _faster(self._through_lines(zone, until_ms), theil_sen(t_s, counts))
+    def _answer_all(self, now: int) -> tuple[ZoneInflow, ...]:
+        bins = [one for one in self._closed if now - _BINS <= one[0]]
+        if not bins or (bins[-1][0] - bins[0][0]) * BIN_MS < SPAN_MIN_MS:
+            return (UNKNOWN_INFLOW,) * len(self.zones)
+        window = _Window(
+            [index * BIN_MS / 1000.0 for index, _, _ in bins],
+            np.stack([means for _, means, _ in bins]),
+            np.stack([observed for _, _, observed in bins]),
+        )
+        common = window.observed.all(axis=0).ravel()
+        count = len(self.zones)
+        share, room = self.ground.place_share[:count], self.ground.place_m2[:count]
+        counts = (window.means.reshape(len(bins), -1) * common) @ share.T
+        newest = share @ (window.means[-1] * window.observed[-1]).ravel()
+        seen = room @ common
+        crude = self._crude(window)
+        return tuple(
+            self._answer(
+                zone,
+                window,
+                counts[:, zone].tolist()
+                if seen[zone] >= _COMMON_MIN * self.ground.zones[zone].total_m2
+                else None,
+                float(newest[zone]),
+                now * BIN_MS,
+                crude,
+            )
+            for zone in range(count)
+        )
+
+    def _answer(
+        self,
+        zone: int,
+        window: _Window,
+        counts: list[float] | None,
+        here: float,
+        until_ms: int,
+        crude: list[_Crude],
+    ) -> ZoneInflow:
+        """`counts` None: less than half of the zone was seen throughout, so only its neighbourhoods have a trend."""
+        found = self._neighbourhoods(zone, window, crude)
+        if counts is None:
+            soonest = _soonest(found)
+            return ZoneInflow(soonest is not None, None, soonest)
+        slope = _faster(self._through_lines(zone, until_ms), theil_sen(window.t_s, counts))
         if slope is None:
             return UNKNOWN_INFLOW
-        newest = bins[-1]
-        here = float((place.share * np.where(newest.observed(), newest.means(), 0.0).ravel()).sum())
-        safe = self.ground.safe_occupancy[zone]
-        found = [self._arrival(place.name, None, here, safe, slope)]
-        found += self._neighbourhoods(zone, bins, t_s, crude)
-        return ZoneInflow(True, slope, _soonest(found))
-
-    def _small_only(self, zone: int, bins: list[_Bin], t_s: list[float], crude: list[_Crude]) -> ZoneInflow:
-        """A zone seen in part: its whole trend is unknown, that of the neighbourhoods in sight is not."""
-        soonest = _soonest(self._neighbourhoods(zone, bins, t_s, crude))
-        return ZoneInflow(soonest is not None, None, soonest)
+        name, safe = self.ground.zones[zone].name, self.ground.safe_occupancy[zone]
+        return ZoneInflow(True, slope, _soonest([self._arrival(name, None, here, safe, slope), *found]))
 
     def _through_lines(self, zone: int, until_ms: int) -> Slope | None:
         """Net inflow over the counting lines that close the zone; None unless each has watched 90 of 120 s."""
@@ -175,60 +205,63 @@ class Inflow:
         net, spread = inward - outward, SLOPE_Z * math.sqrt(inward + outward)
         return Slope(net / seconds, (net - spread) / seconds, (net + spread) / seconds)
 
-    def _crude(self, bins: list[_Bin]) -> list[_Crude]:
+    def _crude(self, window: _Window) -> list[_Crude]:
         """A first guess for every square of 6, 10 and 20 m: from its first and its last third alone."""
-        third = max(1, len(bins) // 3)
-        early, late = _mean(bins[:third]), _mean(bins[-third:])
-        seconds = max(1.0, (bins[-1].index - bins[0].index - (third - 1)) * BIN_MS / 1000.0)
-        observed = bins[0].observed() & bins[-1].observed()
-        room = np.where(observed, self.ground.walkable_m2, 0.0)
+        third = max(1, len(window.t_s) // 3)
+        early, late = window.means[:third].mean(axis=0), window.means[-third:].mean(axis=0)
+        seconds = max(1.0, window.t_s[-1] - window.t_s[0] - (third - 1) * BIN_MS / 1000.0)
+        observed = window.observed[0] & window.observed[-1]
+        room = self.ground.walkable_m2 * observed
         found = []
         for size_m in NEIGHBOURHOODS_M:
             k = max(1, round(size_m / self.ground.frame.cell_m))
-            walkable = self._walkable.setdefault(k, box_sum(self.ground.walkable_m2, k))
+            if k not in self._walkable:
+                self._walkable[k] = box_sum(self.ground.walkable_m2, k)
+            walkable = self._walkable[k]
             seen = box_sum(room, k)
             usable = (seen >= _COMMON_MIN * walkable) & (seen >= self.ground.cell_m2)
             scale = np.where(usable, walkable / np.where(seen > 0, seen, 1.0), 0.0)
-            now = box_sum(np.where(observed, late, 0.0), k) * scale
-            before = box_sum(np.where(observed, early, 0.0), k) * scale
+            now = box_sum(late * observed, k) * scale
             critical = CRITICAL_PER_M2 * walkable
             usable &= now >= FILLED_MIN * critical
-            rate = (now - before) / seconds
+            if not usable.any():
+                continue
+            rate = (now - box_sum(early * observed, k) * scale) / seconds
             crude_s = np.full(now.shape, np.inf)
             np.divide(np.maximum(critical - now, 0.0), rate, out=crude_s, where=usable & (rate > 0.0))
             crude_s[usable & (now >= critical)] = 0.0
-            found.append(_Crude(size_m, k, crude_s.ravel()))
+            if crude_s.min() <= _LOOK_AHEAD_S:
+                found.append(_Crude(size_m, k, crude_s.ravel()))
         return found
 
-    def _neighbourhoods(
-        self, zone: int, bins: list[_Bin], t_s: list[float], crude: list[_Crude]
-    ) -> list[Arrival | None]:
+    def _neighbourhoods(self, zone: int, window: _Window, crude: list[_Crude]) -> list[Arrival | None]:
         """The squares around the zone's cells that fill fastest towards 4.7 per square metre."""
+        if not crude:
+            return []
         cells = np.flatnonzero(self.ground.zones[zone].cells)
         found: list[Arrival | None] = []
         for guess in crude:
             until_s = guess.until_s[cells]
             for i in np.argsort(until_s, kind="stable")[:_CANDIDATES]:
                 if until_s[i] <= _LOOK_AHEAD_S:
-                    found.append(self._square(int(cells[i]), guess.cells, guess.size_m, bins, t_s))
+                    found.append(self._square(int(cells[i]), guess.cells, guess.size_m, window))
         return found
 
-    def _square(self, flat: int, k: int, size_m: float, bins: list[_Bin], t_s: list[float]) -> Arrival | None:
+    def _square(self, flat: int, k: int, size_m: float, window: _Window) -> Arrival | None:
         rows, columns = self.ground.frame.shape
         row, column = divmod(flat, columns)
         before, after = (k - 1) // 2, k // 2 + 1
-        window = (
+        box = (
             slice(max(0, row - before), min(rows, row + after)),
             slice(max(0, column - before), min(columns, column + after)),
         )
-        room = self.ground.walkable_m2[window]
-        common = np.logical_and.reduce([one.observed()[window] for one in bins])
+        room = self.ground.walkable_m2[box]
+        common = window.observed[:, *box].all(axis=0)
         seen_m2, room_m2 = float(room[common].sum()), float(room.sum())
         if seen_m2 < _COMMON_MIN * room_m2 or seen_m2 <= 0.0:
             return None
-        scale = room_m2 / seen_m2
-        counts = [scale * float(one.means()[window][common].sum()) for one in bins]
-        slope = theil_sen(t_s, counts)
+        counts = (window.means[:, *box][:, common].sum(axis=1) * (room_m2 / seen_m2)).tolist()
+        slope = theil_sen(window.t_s, counts)
         if slope is None:
             return None
         at_m = self.ground.centre_m(flat, k)
@@ -244,18 +277,10 @@ class Inflow:
         return None if until is None else Arrival(where, at_m, people, critical, slope, until)
 
 
-def _long_enough(bins: list[_Bin]) -> bool:
-    return bool(bins) and (bins[-1].index - bins[0].index) * BIN_MS >= SPAN_MIN_MS
-
-
 def _faster(through_lines: Slope | None, by_count: Slope | None) -> Slope | None:
     """Where both are known the larger inflow stands: a line that misses people must not hide that it fills."""
     known = [slope for slope in (through_lines, by_count) if slope is not None]
     return max(known, key=lambda slope: slope.median, default=None)
-
-
-def _mean(bins: list[_Bin]) -> FloatGrid:
-    return np.asarray(np.mean([one.means() for one in bins], axis=0))
 
 
 def _soonest(arrivals: list[Arrival | None]) -> Arrival | None:

@@ -49,8 +49,7 @@ class Arrival(NamedTuple):
     connection: int
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A new reading with its times corrected. `live`: recent enough to be judged."""
 
     observation: Observation

@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from contract.geometry import BoolGrid, FloatGrid
-from hub.crowd import box_sum
 
 DISAGREE_SIGMA = 2.0
 # [E] Variance of one camera's count of n people: one person placed wrongly, 0.3 per person missed or doubled, and
@@ -27,10 +27,32 @@ _VAR_CELL_PER_PERSON = 0.1  # [E] the least variance of a person in a cell that 
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Rows and columns of the site's frame that a camera's grid takes up."""
+
+    row0: int
+    row1: int
+    column0: int
+    column1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.row0, self.row1), slice(self.column0, self.column1)
+
+    def within(self, outer: Box) -> tuple[slice, slice]:
+        """This box as slices of an array that covers `outer`."""
+        return (
+            slice(self.row0 - outer.row0, self.row1 - outer.row0),
+            slice(self.column0 - outer.column0, self.column1 - outer.column0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
-    """One camera's grid laid on the site's frame; every array (rows, columns). `weight` > 0 from geometry."""
+    """One camera's grid laid on the site's frame; arrays of the box's shape. `weight` > 0 from geometry."""
 
     camera: str
+    box: Box
     people: FloatGrid
     sigma_people: FloatGrid
     observed: BoolGrid
@@ -54,90 +76,92 @@ def counting_sigma(people: float) -> float:
 
 def merge(sheets: Sequence[Sheet], shape: tuple[int, int], patch_cells: int) -> Fused:
     """All cameras as one. `sheets` in a fixed order, so that the same input gives the same bits."""
-    if not sheets:
-        nothing = np.zeros(shape)
-        nowhere = np.zeros(shape, dtype=np.bool_)
-        return Fused(nothing, nothing, nowhere, nowhere)
-    if len(sheets) == 1:
-        one = sheets[0]
-        people = np.where(one.observed, one.people, 0.0)
-        return Fused(
-            people,
-            np.where(one.observed, _cell_variance(one), 0.0),
-            one.observed,
-            np.zeros(shape, dtype=np.bool_),
-        )
-    overruled = np.zeros((len(sheets), *shape), dtype=np.bool_)
-    boxes = [_extent(sheet.observed) for sheet in sheets]
-    for i in range(len(sheets)):
-        for j in range(i + 1, len(sheets)):
-            window = _overlap(boxes[i], boxes[j])
-            if window is not None:
-                _compare(sheets[i], sheets[j], window, patch_cells, overruled[i], overruled[j])
-    top = np.zeros(shape)
+    overruled = _overruled(sheets, patch_cells)
     weighted, weights, variance = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     observed = np.zeros(shape, dtype=np.bool_)
     disputed = np.zeros(shape, dtype=np.bool_)
-    for sheet, out, box in zip(sheets, overruled, boxes, strict=True):
-        if box is None:
-            continue
-        seen = sheet.observed[box]
-        kept = np.where(seen & ~out[box], sheet.weight[box], 0.0)
+    for i, sheet in enumerate(sheets):
+        box = sheet.box.slices
+        kept = sheet.weight * sheet.observed
+        if i in overruled:
+            kept[overruled[i]] = 0.0
+            disputed[box] |= overruled[i]
         weights[box] += kept
-        weighted[box] += kept * sheet.people[box]
-        variance[box] += kept**2 * _cell_variance(sheet, box)
-        top[box] = np.maximum(top[box], np.where(seen, sheet.people[box], 0.0))
-        observed[box] |= seen
-        disputed[box] |= out[box]
+        weighted[box] += kept * sheet.people
+        believed = np.maximum(sheet.sigma_people**2, _VAR_CELL_PER_PERSON * sheet.people)
+        variance[box] += kept**2 * believed
+        observed[box] |= sheet.observed
     trusted = weights > 0.0
     safe = np.where(trusted, weights, 1.0)
-    # Three cameras can overrule each other in a ring; then the largest stands.
-    people = np.where(trusted, weighted / safe, top)
-    spread = np.where(trusted, variance / safe**2, _VAR_CELL_PER_PERSON * top)
+    people, spread = weighted / safe, variance / safe**2
+    lost = observed & ~trusted
+    if lost.any():
+        # Three cameras can overrule each other in a ring; then the largest stands.
+        top = np.zeros(shape)
+        for sheet in sheets:
+            box = sheet.box.slices
+            top[box] = np.maximum(top[box], np.where(sheet.observed, sheet.people, 0.0))
+        people = np.where(lost, top, people)
+        spread = np.where(lost, _VAR_CELL_PER_PERSON * top, spread)
     return Fused(people, spread, observed, disputed)
 
 
-_Box = tuple[slice, slice]
-_EVERYWHERE: _Box = (slice(None), slice(None))
+@lru_cache(maxsize=64)
+def _overlaps(boxes: tuple[Box, ...]) -> tuple[tuple[int, int, Box], ...]:
+    """(i, j, common box) for every two that overlap. Boxes seldom change: cameras stand still."""
+    found = []
+    for i, a in enumerate(boxes):
+        for j in range(i + 1, len(boxes)):
+            b = boxes[j]
+            row0, row1 = max(a.row0, b.row0), min(a.row1, b.row1)
+            column0, column1 = max(a.column0, b.column0), min(a.column1, b.column1)
+            if row0 < row1 and column0 < column1:
+                found.append((i, j, Box(row0, row1, column0, column1)))
+    return tuple(found)
 
 
-def _cell_variance(sheet: Sheet, box: _Box = _EVERYWHERE) -> FloatGrid:
-    return np.asarray(np.maximum(sheet.sigma_people[box] ** 2, _VAR_CELL_PER_PERSON * sheet.people[box]))
+def _overruled(sheets: Sequence[Sheet], patch_cells: int) -> dict[int, BoolGrid]:
+    """For each sheet that is overruled anywhere: where, in its own box. All pairs are compared in one stack."""
+    pairs = _overlaps(tuple(sheet.box for sheet in sheets))
+    if not pairs:
+        return {}
+    k, first = patch_cells, (patch_cells - 1) // 2 + 1
+    rows = max(box.row1 - box.row0 for _, _, box in pairs)
+    columns = max(box.column1 - box.column0 for _, _, box in pairs)
+    people = np.zeros((len(pairs), 2, rows + k, columns + k))
+    both = np.zeros((len(pairs), rows, columns), dtype=np.bool_)
+    for n, (i, j, box) in enumerate(pairs):
+        a, b = sheets[i], sheets[j]
+        in_a, in_b = box.within(a.box), box.within(b.box)
+        height, width = box.row1 - box.row0, box.column1 - box.column0
+        common = a.observed[in_a] & b.observed[in_b]
+        both[n, :height, :width] = common
+        target = people[n, :, first : first + height, first : first + width]
+        np.multiply(a.people[in_a], common, out=target[0])
+        np.multiply(b.people[in_b], common, out=target[1])
+    total = people.cumsum(axis=2).cumsum(axis=3)
+    near = total[..., k:, k:] - total[..., :-k, k:] - total[..., k:, :-k] + total[..., :-k, :-k]
+    a_over, b_over = _exceeds(near)
+    everywhere = total[:, :, -1:, -1:]
+    all_a, all_b = _exceeds(everywhere)
+    a_over, b_over = (a_over | (all_a & ~b_over)) & both, (b_over | (all_b & ~a_over)) & both
+    found: dict[int, BoolGrid] = {}
+    for over, first_loses in ((a_over, False), (b_over, True)):
+        for n in np.flatnonzero(over.any(axis=(1, 2))).tolist():
+            i, j, box = pairs[n]
+            loser = i if first_loses else j
+            sheet = sheets[loser]
+            out = found.setdefault(loser, np.zeros(sheet.people.shape, dtype=np.bool_))
+            out[box.within(sheet.box)] |= over[n, : box.row1 - box.row0, : box.column1 - box.column0]
+    return found
 
 
-def _extent(observed: BoolGrid) -> _Box | None:
-    rows = np.flatnonzero(observed.any(axis=1))
-    columns = np.flatnonzero(observed.any(axis=0))
-    if rows.size == 0:
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _overlap(a: _Box | None, b: _Box | None) -> _Box | None:
-    if a is None or b is None:
-        return None
-    rows = slice(max(a[0].start, b[0].start), min(a[0].stop, b[0].stop))
-    columns = slice(max(a[1].start, b[1].start), min(a[1].stop, b[1].stop))
-    return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
-
-
-def _compare(a: Sheet, b: Sheet, window: _Box, patch_cells: int, out_a: BoolGrid, out_b: BoolGrid) -> None:
-    both = a.observed[window] & b.observed[window]
-    if not both.any():
-        return
-    people_a, people_b = np.where(both, a.people[window], 0.0), np.where(both, b.people[window], 0.0)
-    near_a, near_b = box_sum(people_a, patch_cells), box_sum(people_b, patch_cells)
-    allowed = DISAGREE_SIGMA * np.sqrt(_variance(near_a) + _variance(near_b))
-    a_over = (near_a - near_b) > allowed
-    b_over = (near_b - near_a) > allowed
-    all_a, all_b = float(people_a.sum()), float(people_b.sum())
-    allowed_in_all = DISAGREE_SIGMA * math.hypot(counting_sigma(all_a), counting_sigma(all_b))
-    if all_a - all_b > allowed_in_all:
-        a_over |= ~b_over
-    elif all_b - all_a > allowed_in_all:
-        b_over |= ~a_over
-    out_b[window] |= a_over & both
-    out_a[window] |= b_over & both
+def _exceeds(counts: FloatGrid) -> tuple[BoolGrid, BoolGrid]:
+    """Where the first of two counts (axis 1) is above the second by two sigma of our error model, and the reverse."""
+    variance = _variance(counts)
+    allowed = DISAGREE_SIGMA * np.sqrt(variance[:, 0] + variance[:, 1])
+    apart = counts[:, 0] - counts[:, 1]
+    return np.asarray(apart > allowed), np.asarray(-apart > allowed)
 
 
 def _variance(people: FloatGrid) -> FloatGrid:

@@ -200,8 +200,8 @@ class Monitor:
 
     # --- judge ---------------------------------------------------------------------------------------------
 
-    def step(self, now_ms: int) -> Step:
-        """Judges what is known at `now_ms`."""
+    def step(self, now_ms: int, *, heat: bool = True) -> Step:
+        """Judges what is known at `now_ms`. Without `heat` the step may carry the heat map of an earlier one."""
         self._end_recall()
         self._permits = [permit for permit in self._permits if permit.until_ms > now_ms]
         view = self._state.view(now_ms)
@@ -228,11 +228,10 @@ class Monitor:
             zones=zones,
             alerts=self._book.open_alerts(),
             transitions=tuple(transitions),
-            heat=self._heat_of(view),
+            heat=self._heat_of(view, anew=heat),
             vehicles=tuple(_ground_vehicle(standing) for standing in standings),
             cameras=tuple(
-                camera_state(self._state, memory, self._zones_seen(memory), now_ms)
-                for memory in self._state.cameras.values()
+                camera_state(self._state, memory, now_ms) for memory in self._state.cameras.values()
             ),
         )
 
@@ -346,20 +345,15 @@ class Monitor:
     def _sensor(self, memory: CameraMemory, view: SiteView) -> Finding:
         stakes: list[Stake] = []
         if view.conditions[memory.camera.id] != "live" and memory.sheet is not None:
-            lost = (self._remembered.lost() & memory.sheet.observed).ravel()
+            lost = np.zeros(self._ground.frame.shape, dtype=np.bool_)
+            lost[memory.sheet.box.slices] = memory.sheet.observed
+            lost &= self._remembered.lost()
             for zone, place in zip(self._site.zones, self._ground.zones, strict=True):
                 level = self._levels[zone.id].last
-                if level is not None and (lost & place.cells).any():
+                if level is not None and (lost.ravel() & place.cells).any():
                     stakes.append(Stake(zone.id, zone.name, level))
-        seen = self._zones_seen(memory)
-        return sensor_finding(self._state, memory, view.now_ms, stakes, seen[0] if seen else None)
-
-    def _zones_seen(self, memory: CameraMemory) -> tuple[str, ...]:
-        """Zones it last saw anything of, most ground first."""
-        if memory.places_m2 is None:
-            return ()
-        seen = [(float(m2), zone.id) for m2, zone in zip(memory.places_m2, self._site.zones, strict=False)]
-        return tuple(zone for m2, zone in sorted(seen, key=lambda s: (-s[0], s[1])) if m2 > 0.0)
+        zone_id = memory.zones[0] if memory.zones else None
+        return sensor_finding(self._state, memory, view.now_ms, stakes, zone_id)
 
     def _video_link(self, finding: Finding) -> str | None:
         """Of the finding's cameras that have a link, the one that sees the spot best by geometry."""
@@ -375,8 +369,8 @@ class Monitor:
             return linked[0].vms_url
         return max(linked, key=lambda camera: self._state.weight_at(camera.id, *at)).vms_url
 
-    def _heat_of(self, view: SiteView) -> Heat:
-        if self._heat is None or self._heat[0] != view.version:
+    def _heat_of(self, view: SiteView, *, anew: bool) -> Heat:
+        if self._heat is None or (anew and self._heat[0] != view.version):
             frame = self._ground.frame
             self._heat = (
                 view.version,

@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from contract import topics
 from hub.ingest import Arrival
+from hub.mqtt_client import ReadAheadClient
 
 log = logging.getLogger("hub.mqtt")
 
@@ -82,9 +83,9 @@ class Link:
         self._client = self._new_client()
         self._thread = threading.Thread(target=self._keep_connected, name="hub-mqtt", daemon=True)
 
-    def _new_client(self) -> mqtt.Client:
+    def _new_client(self) -> ReadAheadClient:
         address = self._address
-        client = mqtt.Client(
+        client = ReadAheadClient(
             CallbackAPIVersion.VERSION2,
             client_id=address.client_id or f"esplanade-hub-{self._site}",
             clean_session=False,
@@ -129,9 +130,9 @@ class Link:
         """Tells the broker that these are safe here. Those of an older connection are left to be delivered again."""
         with self._guard:
             connection = self._connection
-            for arrival in arrivals:
-                if arrival.qos and arrival.connection == connection:
-                    self._client.ack(arrival.mid, arrival.qos)
+            self._client.acknowledge(
+                [one.mid for one in arrivals if one.qos and one.connection == connection]
+            )
 
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> mqtt.MQTTMessageInfo | None:
         """Queues a QoS 1 message; None while there is no connection: what is retained is said again after it."""

@@ -47,8 +47,14 @@ def _meet(a: PointM, b: PointM, c: PointM, d: PointM) -> bool:
 
 
 def contains(polygon: Polygon, x_m: float, y_m: float) -> bool:
-    """Even-odd rule."""
-    return bool(inside(tuple(polygon), [(x_m, y_m)])[0])
+    """Even-odd rule. One point in plain Python is ten times quicker than an array of one."""
+    found = False
+    x0, y0 = polygon[-1]
+    for x1, y1 in polygon:
+        if (y0 > y_m) != (y1 > y_m) and x_m < (x1 - x0) * (y_m - y0) / (y1 - y0) + x0:
+            found = not found
+        x0, y0 = x1, y1
+    return found
 
 
 def centroid(polygon: Polygon) -> PointM:

@@ -7,10 +7,14 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.messages import Quality
+import msgspec
+
+from contract.instants import to_ms
+from contract.messages import ModelRef, Quality, Reading
 
 BUSY_TIMEOUT_MS = 5_000
 REFUSALS_SHOWN = 100
+_READING = msgspec.json.Decoder(Reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,26 @@ class DeliveryRow:
     attempts: int
     last_error: str | None
     next_try_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneFigures:
+    """Over the whole database: mean and largest number of people, and the densest patch; None was never known."""
+
+    people_mean: float | None
+    people_max: float | None
+    patch_max_per_m2: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`model` of the newest reading; `media_s` from the oldest reading's begin to the newest one's end."""
+
+    model: ModelRef | None
+    frames: int
+    readings: int
+    media_s: float
+    zones: dict[str, ZoneFigures]
 
 
 class Records:
@@ -120,6 +144,29 @@ class Records:
             since_ms,
         )
         return [MinuteRow(*row) for row in rows]  # type: ignore[arg-type]
+
+    def figures(self) -> Figures:
+        """All that this database holds, in few numbers. Reads every row: for the end of a run, not for a page."""
+        zones = self._all(
+            "SELECT zone, sum(people_sum) / nullif(sum(known), 0), max(people_max), max(patch_max_per_m2) "
+            "FROM zone_minutes GROUP BY zone ORDER BY zone"
+        )
+        ((frames,),) = self._all("SELECT coalesce(sum(frames_used), 0) FROM camera_minutes")
+        ((readings,),) = self._all("SELECT count(*) FROM readings")
+        ends = [
+            _READING.decode(payload)  # type: ignore[arg-type]
+            for order in ("ASC", "DESC")
+            for (payload,) in self._all(
+                f"SELECT payload FROM readings ORDER BY captured_to_ms {order}, id {order} LIMIT 1"
+            )
+        ]
+        return Figures(
+            model=ends[-1].model if ends else None,
+            frames=frames,  # type: ignore[arg-type]
+            readings=readings,  # type: ignore[arg-type]
+            media_s=(to_ms(ends[-1].captured_to) - to_ms(ends[0].captured_from)) / 1000 if ends else 0.0,
+            zones={str(zone): ZoneFigures(mean, most, patch) for zone, mean, most, patch in zones},  # type: ignore[arg-type]
+        )
 
     def refusals(self) -> list[tuple[int, str, str, str, int, bytes]]:
         """At, topic, reason, detail, size and first bytes of the newest."""

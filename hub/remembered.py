@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from contract.geometry import BoolGrid, FloatGrid
-from hub.crowd import box_sum, patch_densities_per_m2
+from hub.crowd import box_sum, patch_densities_per_m2, patch_room
 from hub.ground import Ground
 from hub.merge import Fused
 
@@ -57,14 +57,18 @@ class RememberedGround:
         """People now where observed, and as last known where not."""
         return self._people
 
-    def unseen_patches_per_m2(self) -> FloatGrid:
-        """Density of each patch that has lost ground, with what was last known there; NaN for patches in full sight."""
+    def unseen_patches_per_m2(self) -> FloatGrid | None:
+        """Density of each patch that has lost ground, with what was last known there; NaN for patches in full sight.
+
+        None when no ground is lost.
+        """
         lost = self.lost()
         if not lost.any():
-            return np.full(lost.shape, np.nan)
+            return None
         ground = self._ground
         known = self._ever
-        with_memory = patch_densities_per_m2(self._people, known, ground.walkable_m2, ground.patch_cells)
+        room = patch_room(known, ground.walkable_m2, ground.patch_cells)
+        with_memory = patch_densities_per_m2(self._people, room, ground.patch_cells)
         touched = box_sum(lost.astype(np.float64), ground.patch_cells) > 0.5
         return np.where(touched, with_memory, np.nan)
 

@@ -131,9 +131,12 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
+_STEPS = {family: tuple(rule for rule in RULES if rule.family is family) for family in Family}
+
+
 def steps_of(family: Family) -> tuple[Rule, ...]:
     """The family's rules, mildest first."""
-    return tuple(rule for rule in RULES if rule.family is family)
+    return _STEPS[family]
 
 
 def family_of(rule: str) -> Family | None:

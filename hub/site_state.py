@@ -14,9 +14,9 @@ from contract.instants import to_ms
 from contract.intake import Observation
 from contract.messages import AgentStatus, CameraHealth, Reading, VehicleTrack
 from contract.site_file import Camera
-from hub.crowd import patch_densities_per_m2
+from hub.crowd import PatchRoom, patch_densities_per_m2, patch_room
 from hub.ground import Ground
-from hub.merge import Fused, Sheet, merge
+from hub.merge import Box, Fused, Sheet, merge
 from hub.site import Site
 from hub.step import CameraCondition
 from hub.vehicles import Sighting, Vehicle, associate
@@ -42,6 +42,8 @@ class CameraMemory:
     grid_heard_ms: int | None = None
     places_m2: FloatGrid | None = None
     covered_cells: int = 0
+    observed_cells: int = 0
+    zones: tuple[str, ...] = ()  # those it last saw anything of, most ground first
     good_readings: int = 0
     health: CameraHealth | None = None
     clock_offset_s: float | None = None
@@ -95,6 +97,7 @@ class SiteState:
     _fused: Fused | None = None
     _patches: FloatGrid | None = None
     _seen_m2: FloatGrid | None = None
+    _patch_room: PatchRoom | None = None
     _key: tuple[tuple[str, int], ...] | None = None
     _version: int = 0
 
@@ -123,11 +126,12 @@ class SiteState:
         memory.vehicles = reading.vehicles
         ground = observation.ground
         if ground is not None and ground.frame.cell_m == self.ground.frame.cell_m:
-            memory.sheet = self._sheet(reading.camera, ground)
             memory.grid_ms, memory.grid_heard_ms = captured_ms, heard_ms
             memory.grids += 1
-            memory.covered_cells = int(ground.covered.sum())
-            memory.places_m2 = self.ground.place_m2 @ memory.sheet.observed.ravel()
+            memory.covered_cells = int(np.count_nonzero(ground.covered))
+            sheet = self._sheet(reading.camera, ground)
+            if sheet is not None:
+                self._note_ground(memory, sheet)
         if not memory.picture_bad and not recalled:
             memory.good_readings = min(memory.good_readings + 1, GOOD_READINGS)
         return True
@@ -193,34 +197,59 @@ class SiteState:
     def _grid_fresh(self, memory: CameraMemory, now_ms: int) -> bool:
         return memory.grid_heard_ms is not None and now_ms - memory.grid_heard_ms <= memory.silent_after_ms
 
-    def _sheet(self, camera: str, grid: GroundGrid) -> Sheet:
-        """The camera's grid on the site's frame; what lies outside the site is left out."""
+    def _sheet(self, camera: str, grid: GroundGrid) -> Sheet | None:
+        """The camera's grid on the site's frame; what lies outside the site is left out. None when all does."""
         frame = self.ground.frame
-        people, sigma = np.zeros(frame.shape), np.zeros(frame.shape)
-        observed = np.zeros(frame.shape, dtype=np.bool_)
         row, column = grid.frame.row0 - frame.row0, grid.frame.column0 - frame.column0
-        r0, r1 = max(0, row), min(frame.rows, row + grid.frame.rows)
-        c0, c1 = max(0, column), min(frame.columns, column + grid.frame.columns)
-        if r0 < r1 and c0 < c1:
-            target = slice(r0, r1), slice(c0, c1)
-            source = slice(r0 - row, r1 - row), slice(c0 - column, c1 - column)
-            people[target] = grid.people[source]
-            sigma[target] = grid.sigma_people[source]
-            observed[target] = grid.observed[source]
-        return Sheet(camera, people, sigma, observed, self.ground.weights[camera])
+        box = Box(
+            max(0, row),
+            min(frame.rows, row + grid.frame.rows),
+            max(0, column),
+            min(frame.columns, column + grid.frame.columns),
+        )
+        if box.row0 >= box.row1 or box.column0 >= box.column1:
+            return None
+        part = box.within(Box(row, row + grid.frame.rows, column, column + grid.frame.columns))
+        weight = self.ground.weights[camera][box.slices]
+        return Sheet(camera, box, grid.people[part], grid.sigma_people[part], grid.observed[part], weight)
+
+    def _note_ground(self, memory: CameraMemory, sheet: Sheet) -> None:
+        """What of each place the camera sees; worked out anew only when that has changed."""
+        old = memory.sheet
+        memory.sheet = sheet
+        if (
+            old is not None
+            and old.box == sheet.box
+            and memory.places_m2 is not None
+            and np.array_equal(old.observed, sheet.observed)
+        ):
+            return
+        frame, places = self.ground.frame, self.ground.place_m2
+        here = places.reshape(len(places), frame.rows, frame.columns)[:, *sheet.box.slices]
+        memory.places_m2 = np.asarray(here[:, sheet.observed].sum(axis=1))
+        memory.observed_cells = int(np.count_nonzero(sheet.observed))
+        seen = [
+            (m2, place.id)
+            for m2, place in zip(memory.places_m2.tolist(), self.ground.zones, strict=False)
+            if m2 > 0
+        ]
+        memory.zones = tuple(zone for m2, zone in sorted(seen, key=lambda one: (-one[0], one[1])))
 
     def _fuse(self, fresh: list[CameraMemory]) -> tuple[Fused, FloatGrid, FloatGrid]:
         key = tuple((memory.camera.id, memory.grids) for memory in fresh)
         if key != self._key or self._fused is None or self._patches is None or self._seen_m2 is None:
             sheets = [memory.sheet for memory in fresh if memory.sheet is not None]
             ground = self.ground
+            old = self._fused
             self._fused = merge(sheets, ground.frame.shape, ground.patch_cells)
-            self._patches = patch_densities_per_m2(
-                self._fused.people, self._fused.observed, ground.walkable_m2, ground.patch_cells
-            )
-            self._seen_m2 = np.asarray(ground.place_m2 @ self._fused.observed.ravel())
+            observed = self._fused.observed
+            if old is None or self._patch_room is None or not np.array_equal(old.observed, observed):
+                self._patch_room = patch_room(observed, ground.walkable_m2, ground.patch_cells)
+                self._seen_m2 = np.asarray(ground.place_m2 @ observed.ravel())
+            self._patches = patch_densities_per_m2(self._fused.people, self._patch_room, ground.patch_cells)
             self._key = key
             self._version += 1
+        assert self._seen_m2 is not None
         return self._fused, self._patches, self._seen_m2
 
     def _place_view(

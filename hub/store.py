@@ -119,10 +119,7 @@ class Store:
         self._db.executemany(
             "INSERT OR IGNORE INTO readings (stream, seq, captured_to_ms, offset_ms, received_ms, late, payload) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (r.stream, r.seq, r.captured_to_ms, r.offset_ms, r.received_ms, r.late, r.payload)
-                for r in batch.readings
-            ],
+            batch.readings,
         )
         self._db.executemany(
             "INSERT OR IGNORE INTO refused_seqs (stream, seq, reason) VALUES (?, ?, ?)", batch.refused_seqs
@@ -192,7 +189,7 @@ class Store:
     def _write_minutes(self, batch: Batch) -> None:
         # min() and max() of SQLite give NULL when one is NULL, hence the coalesce on both sides
         self._db.executemany(
-            "INSERT INTO zone_minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "INSERT INTO zone_minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (zone, minute_ms) DO UPDATE SET samples = samples + excluded.samples, "
             "known = known + excluded.known, partly = partly + excluded.partly, "
             "people_sum = people_sum + excluded.people_sum, "
@@ -200,6 +197,8 @@ class Store:
             "coalesce(excluded.people_low, people_low)), "
             "people_high = max(coalesce(people_high, excluded.people_high), "
             "coalesce(excluded.people_high, people_high)), "
+            "people_max = max(coalesce(people_max, excluded.people_max), "
+            "coalesce(excluded.people_max, people_max)), "
             "density_sum = density_sum + excluded.density_sum, "
             "patch_max_per_m2 = max(coalesce(patch_max_per_m2, excluded.patch_max_per_m2), "
             "coalesce(excluded.patch_max_per_m2, patch_max_per_m2)), "
@@ -214,6 +213,7 @@ class Store:
                     m.people_sum,
                     m.people_low,
                     m.people_high,
+                    m.people_max,
                     m.density_sum,
                     m.patch_max_per_m2,
                     m.level_max,

@@ -82,6 +82,19 @@ class ZoneCrowd:
         return text + "."
 
 
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What the grids hold of one zone; patches as (density, flat cell)."""
+
+    people: float
+    variance: float
+    held: float
+    lost_m2: float
+    patch: tuple[float, int] | None
+    unseen: tuple[float, int] | None
+    disputed: bool
+
+
 class CrowdMeter:
     """Measures every zone; keeps the last 5 s of each zone's fullest patch."""
 
@@ -93,6 +106,9 @@ class CrowdMeter:
         self._series: dict[str, list[PatchSample]] = {
             zone.id: list((stored or {}).get(zone.id, ())) for zone in site.zones
         }
+        count = len(ground.zones)
+        self._share, self._room = ground.place_share[:count], ground.place_m2[:count]
+        self._share_squared = self._share**2
         self._cells = [np.flatnonzero(place.cells) for place in ground.zones]
 
     def store(self) -> dict[str, tuple[PatchSample, ...]]:
@@ -102,47 +118,43 @@ class CrowdMeter:
         self, view: SiteView, remembered: RememberedGround, inflows: Sequence[ZoneInflow]
     ) -> tuple[ZoneCrowd, ...]:
         """One ZoneCrowd for each zone, in the site's order."""
-        ground = self._ground
-        count = len(ground.zones)
-        share, room = ground.place_share[:count], ground.place_m2[:count]
-        people = share @ view.fused.people.ravel()
-        variance = share**2 @ view.fused.variance.ravel()
-        held = share @ remembered.people().ravel()
-        lost_m2 = room @ remembered.lost().ravel()
-        unseen = remembered.unseen_patches_per_m2().ravel()
+        people = (self._share @ view.fused.people.ravel()).tolist()
+        variance = (self._share_squared @ view.fused.variance.ravel()).tolist()
+        patches = view.patches_per_m2.ravel()
+        disputed = view.fused.disputed.ravel() if view.fused.disputed.any() else None
+        unseen = remembered.unseen_patches_per_m2()
+        held, lost_m2 = people, [0.0] * len(people)
+        if unseen is not None:
+            held = (self._share @ remembered.people().ravel()).tolist()
+            lost_m2 = (self._room @ remembered.lost().ravel()).tolist()
         return tuple(
             self._zone(
                 i,
                 view,
-                float(people[i]),
-                float(variance[i]),
-                float(held[i]),
-                float(lost_m2[i]),
-                _fullest(unseen, self._cells[i]),
+                _Sums(
+                    people[i],
+                    variance[i],
+                    held[i],
+                    lost_m2[i],
+                    _fullest(patches, cells),
+                    None if unseen is None else _fullest(unseen.ravel(), cells),
+                    disputed is not None and bool(disputed[cells].any()),
+                ),
                 inflows[i],
             )
-            for i in range(count)
+            for i, cells in enumerate(self._cells)
         )
 
-    def _zone(
-        self,
-        i: int,
-        view: SiteView,
-        people: float,
-        variance: float,
-        held: float,
-        lost_m2: float,
-        unseen: tuple[float, int] | None,
-        inflow: ZoneInflow,
-    ) -> ZoneCrowd:
+    def _zone(self, i: int, view: SiteView, sums: _Sums, inflow: ZoneInflow) -> ZoneCrowd:
+        people, unseen = sums.people, sums.unseen
         zone, place, seen = self._site.zones[i], self._ground.zones[i], view.places[i]
         total = max(place.total_m2, 1e-9)
         share = min(1.0, seen.seen_m2 / total)
         known = seen.captured_ms is not None and seen.seen_m2 > 0.0
-        patch = _fullest(view.patches_per_m2.ravel(), self._cells[i]) if known else None
+        patch = sums.patch if known else None
         patch_median = self._patch_median(zone.id, seen.captured_ms, patch) if known else None
         density = people / seen.seen_m2 if known else None
-        sigma = math.sqrt(variance + (_SIGMA_RELATIVE * people) ** 2) if known else 0.0
+        sigma = math.sqrt(sums.variance + (_SIGMA_RELATIVE * people) ** 2) if known else 0.0
         low = high = None
         if density is not None:
             low = max(0.0, people - _SHOWN_SIGMA * sigma)
@@ -155,19 +167,19 @@ class CrowdMeter:
             watched_ms=seen.watched_ms if known else None,
             quality="unknown" if not known else "observed" if share >= OBSERVED_FROM else "partly",
             seen_share=share if known else 0.0,
-            lost_share=min(1.0, lost_m2 / total),
+            lost_share=min(1.0, sums.lost_m2 / total),
             people=people if known else None,
             sigma=sigma,
             people_low=low,
             people_high=high,
-            held_people=held,
+            held_people=sums.held,
             safe_occupancy=self._ground.safe_occupancy[i],
             density_per_m2=density,
             los=None if density is None else level_of_service(density, zone.surface),
             patch_per_m2=patch_median,
             patch_at_m=self._ground.centre_m(patch[1], self._ground.patch_cells) if patch else None,
             unseen_patch_per_m2=unseen[0] if unseen else None,
-            disputed=bool(view.fused.disputed.ravel()[self._cells[i]].any()),
+            disputed=sums.disputed,
             inflow=inflow,
             cameras=seen.cameras,
         )
@@ -192,9 +204,8 @@ class CrowdMeter:
 
 def _fullest(patches: FloatGrid, cells: npt.NDArray[np.intp]) -> tuple[float, int] | None:
     """(density, flat cell) of the fullest known patch among `cells`; the first of equals."""
-    values = patches[cells]
-    known = ~np.isnan(values)
-    if not known.any():
+    values = np.nan_to_num(patches[cells], nan=-1.0)
+    best = int(values.argmax()) if values.size else 0
+    if not values.size or values[best] < 0.0:
         return None
-    best = int(np.argmax(np.where(known, values, -1.0)))
     return float(values[best]), int(cells[best])

@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from deploy.demo.broker import HOST, BrokerError, free_port  # noqa: E402
 from deploy.demo.parts import DEMO, PartError, Town  # noqa: E402
+from models.manifest import manifest  # noqa: E402
 
 CLIP = DEMO / "vtest-excerpt.mp4"
 FIRST_HTTP_PORT = 8080
@@ -44,13 +45,23 @@ def page_port() -> int:
     return free_port()
 
 
+def whole_hash(seen: dict[str, str]) -> dict[str, str]:
+    """The model that the readings name, with all of its hash, from the manifest."""
+    model = manifest().named(seen["name"])
+    if not model.sha256.startswith(seen["sha256_12"]):
+        raise PartError(
+            f"the readings come from another {seen['name']} ({seen['sha256_12']}) than the manifest's"
+        )
+    return {"name": model.name, "sha256": model.sha256}
+
+
 def summary(town: Town, footage: Path, wall_s: float) -> dict[str, Any]:
     """What the run found, from the hub's own answers."""
     figures = town.get("/api/v1/figures")
     alerts = town.get("/api/v1/alerts?limit=1000")["alerts"]
     return {
         "footage": footage.name,
-        "model": figures["model"],
+        "model": whole_hash(figures["model"]),
         "frames": figures["frames"],
         "readings": figures["readings"],
         "media_s": figures["media_s"],

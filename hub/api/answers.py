@@ -9,7 +9,7 @@ from fastapi import Response
 from msgspec import Struct
 
 from contract.instants import Instant
-from contract.messages import Alert, Severity
+from contract.messages import Alert, ModelRef, Severity
 from hub.history import History
 from hub.live import State
 from hub.step import CameraState, Transition
@@ -117,6 +117,24 @@ class SiteDescription(Struct, frozen=True, kw_only=True):
     cameras: tuple[SiteCamera, ...]
     assessment: SiteAssessment | None
     rules: tuple[SiteRule, ...]
+
+
+class ZoneSummary(Struct, frozen=True, kw_only=True):
+    """Null was never known."""
+
+    people_mean: float | None
+    people_max: float | None
+    patch_max_per_m2: float | None
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """Everything this hub has stored, in few numbers. `media_s`: of capture time covered."""
+
+    model: ModelRef | None
+    frames: int
+    readings: int
+    media_s: float
+    zones: dict[str, ZoneSummary]
 
 
 class AlertList(Struct, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ from hub.api.answers import (
     Refusals,
     RefusalShown,
     SiteDescription,
+    Summary,
+    ZoneSummary,
     reply,
     said,
 )
@@ -112,6 +114,27 @@ def routes(
                 404, {"error": f"there is no zone {zone[:80]}", "do": f"ask for one of {known}"}
             )
         return reply(judge.timeline.history(zone, minutes=minutes, now_ms=judge.now_ms, records=records))
+
+    @router.get("/figures", responses=said(Summary, "the whole run in few numbers"), response_class=Response)
+    def get_figures() -> Response:
+        found = records.figures()
+        return reply(
+            Summary(
+                model=found.model,
+                frames=found.frames,
+                readings=found.readings,
+                media_s=found.media_s,
+                zones={
+                    zone.id: ZoneSummary(
+                        people_mean=_rounded(figures.people_mean),
+                        people_max=_rounded(figures.people_max),
+                        patch_max_per_m2=_rounded(figures.patch_max_per_m2),
+                    )
+                    for zone in site.zones
+                    if (figures := found.zones.get(zone.id)) is not None
+                },
+            )
+        )
 
     @router.get("/alerts", responses=said(AlertList, "alerts, newest first"), response_class=Response)
     def get_alerts(
@@ -211,3 +234,7 @@ def _agents(site: Site, judge: Judge, ingest: Ingest) -> list[AgentState]:
             )
         )
     return rows
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

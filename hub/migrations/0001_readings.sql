@@ -98,6 +98,7 @@ CREATE TABLE zone_minutes (
     people_sum REAL NOT NULL,
     people_low REAL,
     people_high REAL,
+    people_max REAL,
     density_sum REAL NOT NULL,
     patch_max_per_m2 REAL,
     level_max INTEGER,

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -40,10 +40,17 @@ BARE_ID = "bench-bare"
 SQUARE = Square(cameras=CAMERAS, across=5, spacing_m=20.0)
 
 
+class Drained(NamedTuple):
+    """Readings a second, and processor time a reading: the second holds also where others use the machine."""
+
+    per_s: float
+    cpu_us: float
+
+
 def measure() -> dict[str, Any]:
     """Readings a second, medians over the rounds, and their ratio."""
-    bare: list[float] = []
-    hub: list[float] = []
+    bare: list[Drained] = []
+    hub: list[Drained] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         site = SQUARE.write(folder)
@@ -60,7 +67,8 @@ def measure() -> dict[str, Any]:
                     else:
                         hub.append(_drain_hub(folder, site, broker.port, CAMERAS * SECONDS))
         stored = (folder / "hub.sqlite3").stat().st_size
-    bare_per_s, hub_per_s = statistics.median(bare), statistics.median(hub)
+    bare_per_s = statistics.median(one.per_s for one in bare)
+    hub_per_s = statistics.median(one.per_s for one in hub)
     return {
         "reading_bytes": len(msgspec.json.encode(_readings(0, 1)[0])),
         "cells": 400,
@@ -70,7 +78,9 @@ def measure() -> dict[str, Any]:
         "bare_paho_readings_per_s": round(bare_per_s),
         "hub_readings_per_s": round(hub_per_s),
         "hub_over_bare": round(hub_per_s / bare_per_s, 3),
-        "hub_over_bare_each_round": [round(h / b, 3) for h, b in zip(hub, bare, strict=True)],
+        "hub_over_bare_each_round": [round(h.per_s / b.per_s, 3) for h, b in zip(hub, bare, strict=True)],
+        "bare_paho_cpu_us_a_reading": round(statistics.median(one.cpu_us for one in bare), 1),
+        "hub_cpu_us_a_reading": round(statistics.median(one.cpu_us for one in hub), 1),
         "database_bytes_a_reading": round(stored / (ROUNDS * CAMERAS * SECONDS)),
     }
 
@@ -112,16 +122,16 @@ def _publish(port: int, number: int) -> None:
     client.loop_stop()
 
 
-def _drain_bare(port: int, count: int) -> float:
+def _drain_bare(port: int, count: int) -> Drained:
     return _child("bare", {"port": port, "count": count})
 
 
-def _drain_hub(folder: Path, site: Path, port: int, count: int) -> float:
+def _drain_hub(folder: Path, site: Path, port: int, count: int) -> Drained:
     return _child("hub", {"folder": str(folder), "site": str(site), "port": port, "count": count})
 
 
-def _child(part: str, options: dict[str, Any]) -> float:
-    """Readings a second that the part took in; a process of its own, so that neither warms the other up."""
+def _child(part: str, options: dict[str, Any]) -> Drained:
+    """What the part took in; a process of its own, so that neither warms the other up."""
     done = subprocess.run(
         [sys.executable, __file__, part, json.dumps(options)],
         cwd=ROOT,
@@ -129,28 +139,30 @@ def _child(part: str, options: dict[str, Any]) -> float:
         timeout=2 * DRAIN_TIMEOUT_S,
         check=True,
     )
-    return float(done.stdout.split()[-1])
+    per_s, cpu_us = done.stdout.split()[-2:]
+    return Drained(float(per_s), float(cpu_us))
 
 
-def bare_main(port: int, count: int) -> float:
+def bare_main(port: int, count: int) -> Drained:
     """paho as it comes: acknowledges after on_message returns, which only counts."""
     times: list[float] = []
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=BARE_ID, clean_session=False)
     client.on_connect = lambda c, *_: c.subscribe(topics.READING.filter(), qos=1)
     client.on_message = lambda *_: times.append(time.perf_counter())
     client.connect(HOST, port)
+    cpu_s = time.process_time()
     client.loop_start()
     if not count:
         time.sleep(1.0)
     else:
         _wait(lambda: len(times) >= count, "bare subscriber", lambda: len(times))
-    client.loop_stop()
+    cpu_s = time.process_time() - cpu_s
     client.disconnect()
-    client.loop(0.1)
-    return count / (times[count - 1] - times[0]) if count else 0.0
+    client.loop_stop()
+    return Drained(count / (times[count - 1] - times[0]), cpu_s / count * 1e6) if count else Drained(0.0, 0.0)
 
 
-def hub_main(folder: str, site: str, port: int, count: int) -> float:
+def hub_main(folder: str, site: str, port: int, count: int) -> Drained:
     """The hub of `hub.app`, from the first reading's arrival to the commit and acknowledgement of the last."""
     from hub.app import create_app
     from hub.config import BrokerPart, Config, HttpPart, settings
@@ -169,21 +181,21 @@ def hub_main(folder: str, site: str, port: int, count: int) -> float:
         if not count:
             _wait(lambda: hub.link.state.connected, "hub", lambda: 0)
             time.sleep(1.0)
-            return 0.0
+            return Drained(0.0, 0.0)
         _wait(
             lambda: hub.judge.readings > before or not hub.judge.inbox.empty(),
             "hub",
             lambda: 0,
             poll_s=0.0005,
         )
-        started = time.perf_counter()
+        started, cpu_s = time.perf_counter(), time.process_time()
         _wait(lambda: hub.judge.readings - before >= count, "hub", lambda: hub.judge.readings - before)
-        ended = time.perf_counter()
+        ended, cpu_s = time.perf_counter(), time.process_time() - cpu_s
         time.sleep(1.5)  # the last acknowledgements leave
         state = hub.live.state()
         assert state is not None and state.hub.faults == 0, state
         assert state.hub.late == 0, state.hub
-        return count / (ended - started)
+        return Drained(count / (ended - started), cpu_s / count * 1e6)
     finally:
         hub.stop()
 
@@ -199,6 +211,6 @@ def _wait(done: Any, who: str, so_far: Any, poll_s: float = 0.005) -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         part = {"bare": bare_main, "hub": hub_main}[sys.argv[1]]
-        print(part(**json.loads(sys.argv[2])))
+        print(*part(**json.loads(sys.argv[2])))
     else:
         print(json.dumps(measure(), indent=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import socket
 import subprocess
@@ -18,8 +19,8 @@ from edge.mqtt import Link, Message
 TOPIC = "esplanade/v1/square/east/status"
 
 
-def run(*command, cwd):
-    subprocess.run(command, cwd=cwd, check=True, capture_output=True)
+def run(line, cwd):
+    subprocess.run(shlex.split(line), cwd=cwd, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +30,16 @@ def certificates(tmp_path_factory, require_part):
     folder = tmp_path_factory.mktemp("certificates")
     for name in ("town", "stranger"):
         run(
-            *("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=" + name).split(),
-            "-keyout", f"{name}.key", "-out", f"{name}.pem", cwd=folder,
-        )  # fmt: skip
+            f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -keyout {name}.key -out {name}.pem",
+            folder,
+        )
     (folder / "extra").write_text(f"subjectAltName=IP:{HOST}\n")
+    run("openssl req -newkey rsa:2048 -nodes -subj /CN=broker -keyout broker.key -out broker.csr", folder)
     run(
-        *"openssl req -newkey rsa:2048 -nodes -subj /CN=broker -keyout broker.key -out broker.csr".split(),
-        cwd=folder,
+        "openssl x509 -req -in broker.csr -CA town.pem -CAkey town.key -CAcreateserial -days 2 "
+        "-extfile extra -out broker.pem",
+        folder,
     )
-    run(
-        *"openssl x509 -req -in broker.csr -CA town.pem -CAkey town.key -CAcreateserial -days 2".split(),
-        "-extfile", "extra", "-out", "broker.pem", cwd=folder,
-    )  # fmt: skip
     return folder
 
 
@@ -51,7 +50,7 @@ def broker(tmp_path, certificates, require_part):
     require_part("mosquitto_passwd", shutil.which("mosquitto_passwd"), "apt-get install mosquitto")
     port = free_port()
     users = tmp_path / "users"
-    run("mosquitto_passwd", "-b", "-c", str(users), "east", "s3cret", cwd=tmp_path)
+    run(f"mosquitto_passwd -b -c {users} east s3cret", tmp_path)
     for path in (tmp_path, *tmp_path.iterdir()):
         path.chmod(0o755)
     config = tmp_path / "mosquitto.conf"

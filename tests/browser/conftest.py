@@ -223,6 +223,7 @@ def harbour(
         finally:
             cameras.stop()
             hub.stop()
+            print(f"the hub's log:\n{hub.tail()}")  # shown when the test fails
 
 
 @dataclass

@@ -78,7 +78,7 @@ def test_the_same_bytes_twice(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert found["readings"] == len(lines)
     assert found["zones"]["zone-0"]["people_mean"] > 0
     assert {alert["rule"] for alert in found["alerts"]} >= {"vehicle.unauthorised"}
-    assert len(first[1].splitlines()) == 3 * 60
+    assert len(first[1].splitlines()) == 3 * 61
 
 
 def test_other_footage_gives_other_ids(folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.crowd import Slope, box_sum, patch_densities_per_m2, theil_sen, time_to_critical
+from hub.crowd import Slope, box_sum, patch_densities_per_m2, patch_room, theil_sen, time_to_critical
 
 ALL = np.ones((6, 7), bool)
 ROOM = np.full((6, 7), 4.0)
@@ -25,7 +25,7 @@ def test_box_sum_is_the_sum_over_the_box(k, rows, columns):
 def test_patch_is_nine_cells():
     people = np.zeros((6, 7))
     people[2, 3] = 36.0
-    found = patch_densities_per_m2(people, ALL, ROOM, 3)
+    found = patch_densities_per_m2(people, patch_room(ALL, ROOM, 3), 3)
     assert found[2, 3] == pytest.approx(1.0)
     assert found[1, 2] == pytest.approx(1.0)
     assert found[4, 5] == 0.0
@@ -35,19 +35,19 @@ def test_patch_divides_by_what_is_walkable_and_observed():
     people = np.full((6, 7), 8.0)
     observed = ALL.copy()
     observed[2, 2:5] = False
-    assert patch_densities_per_m2(people, observed, ROOM, 3)[2, 3] == pytest.approx(2.0)
+    assert patch_densities_per_m2(people, patch_room(observed, ROOM, 3), 3)[2, 3] == pytest.approx(2.0)
     walkable = ROOM.copy()
     walkable[1:3, 2:5] = 0.0
     people[1:3, 2:5] = 0.0
-    assert patch_densities_per_m2(people, ALL, walkable, 3)[2, 3] == pytest.approx(2.0)
+    assert patch_densities_per_m2(people, patch_room(ALL, walkable, 3), 3)[2, 3] == pytest.approx(2.0)
 
 
 def test_patch_is_unknown_where_less_than_half_is_observed():
     observed = np.zeros((6, 7), bool)
     observed[1:3, 2:4] = True  # 4 of 9 cells
-    assert np.isnan(patch_densities_per_m2(np.ones((6, 7)), observed, ROOM, 3)[2, 3])
+    assert np.isnan(patch_densities_per_m2(np.ones((6, 7)), patch_room(observed, ROOM, 3), 3)[2, 3])
     observed[1, 4] = True  # 5 of 9
-    assert not np.isnan(patch_densities_per_m2(np.ones((6, 7)), observed, ROOM, 3)[2, 3])
+    assert not np.isnan(patch_densities_per_m2(np.ones((6, 7)), patch_room(observed, ROOM, 3), 3)[2, 3])
 
 
 def test_patch_of_a_narrow_alley_is_known():
@@ -55,11 +55,13 @@ def test_patch_of_a_narrow_alley_is_known():
     walkable[:, 3] = 4.0
     people = np.zeros((6, 7))
     people[:, 3] = 20.0
-    assert patch_densities_per_m2(people, ALL, walkable, 3)[2, 3] == pytest.approx(5.0)
+    assert patch_densities_per_m2(people, patch_room(ALL, walkable, 3), 3)[2, 3] == pytest.approx(5.0)
 
 
 def test_patch_without_room_is_unknown():
-    assert np.isnan(patch_densities_per_m2(np.ones((6, 7)), ALL, np.full((6, 7), 0.1), 3)).all()
+    assert np.isnan(
+        patch_densities_per_m2(np.ones((6, 7)), patch_room(ALL, np.full((6, 7), 0.1), 3), 3)
+    ).all()
 
 
 def test_unobserved_counts_say_nothing():
@@ -67,7 +69,7 @@ def test_unobserved_counts_say_nothing():
     observed = ALL.copy()
     observed[2, 3] = False
     people[2, 3] = 999.0
-    assert patch_densities_per_m2(people, observed, ROOM, 3)[2, 3] == pytest.approx(0.25)
+    assert patch_densities_per_m2(people, patch_room(observed, ROOM, 3), 3)[2, 3] == pytest.approx(0.25)
 
 
 def test_slope_of_a_line():

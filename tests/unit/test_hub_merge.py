@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hub.merge import Sheet, counting_sigma, merge
+from hub.merge import Box, Sheet, counting_sigma, merge
 
 SHAPE = (8, 10)
 PATCH = 3
@@ -17,6 +17,7 @@ PATCH = 3
 def sheet(name, people, *, sigma=0.5, weight=1.0, observed=True):
     return Sheet(
         name,
+        Box(0, SHAPE[0], 0, SHAPE[1]),
         np.broadcast_to(np.asarray(people, float), SHAPE).copy(),
         np.full(SHAPE, float(sigma)),
         np.broadcast_to(np.asarray(observed, bool), SHAPE).copy(),

@@ -167,6 +167,41 @@ def test_other_periods(ground, period_s):
     assert all(r.period_s == period_s and checked(r) for r in out)
 
 
+def test_a_late_frame_of_a_long_period_never_opens_a_window_twice(ground):
+    made = readings(ground, 60.0)
+    begin = START_MS // 60_000 * 60_000
+    made.add(sighting(ground, begin + 59_000))
+    (first,) = made.advance(begin + 60_000)
+    made.add(sighting(ground, begin + 59_950))
+    (second,) = made.close()
+    assert second.captured_from == first.captured_to
+
+
+def test_what_is_due_next(ground):
+    made = readings(ground)
+    assert made.due_ms() is None
+    made.add(sighting(ground, START_MS + 50))
+    assert made.due_ms() == START_MS + 1_000
+    made.add(sighting(ground, START_MS + 150, moving=True))
+    assert made.due_ms() == START_MS + 200
+    (short,) = made.advance(START_MS + 200)
+    assert short.grid is None
+    assert made.due_ms() == START_MS + 1_000
+
+
+def test_readings_of_an_odd_period_come_in_order(ground):
+    out = run(ground, [sighting(ground, START_MS + 100 * i, moving=True) for i in range(20)], 0.5)
+    ends = [r.captured_to for r in out]
+    assert ends == sorted(ends)
+    assert [r.captured_to[-7:] for r in out if r.grid is not None] == [
+        "00.500Z",
+        "01.000Z",
+        "01.500Z",
+        "02.000Z",
+    ]
+    assert all(checked(r) for r in out)
+
+
 def test_a_late_frame_never_opens_a_window_twice(ground):
     made = readings(ground)
     out = []

@@ -65,7 +65,7 @@ def full_batch() -> Batch:
     batch.said["box", "cam"] = Said("box", "cam", "topic", 4000, b"{}")
     batch.transitions.append((transition(alert()), ("town", "county")))
     batch.alerts["0" * 20] = alert()
-    batch.zone_minutes["z", 0] = ZoneMinute(2, 1, 0, 10.0, 8.0, 12.0, 0.5, 1.5, None)
+    batch.zone_minutes["z", 0] = ZoneMinute(2, 1, 0, 10.0, 8.0, 12.0, 10.0, 0.5, 1.5, None)
     batch.camera_minutes["cam", 0] = CameraMinute(1, 0, 1, 5.0, 5.0, 0.5, 2, 10, 1)
     batch.line_minutes["l", "person", 0] = [3, 1]
     return batch
@@ -127,13 +127,15 @@ def test_minutes_add_up(tmp_path: Path) -> None:
             batch = Batch()
             known = people is not None
             batch.zone_minutes["z", 60_000] = ZoneMinute(
-                1, int(known), 0, people or 0.0, people, people, 0.1 * known, patch, level
+                1, int(known), 0, people or 0.0, people, people, people, 0.1 * known, patch, level
             )
             store.write(batch)
         records = Records(path)
         (row,) = records.zone_minutes("z", since_ms=0)
         assert (row.people, row.people_low, row.people_high) == (20.0, 10.0, 30.0)
         assert (row.patch_max_per_m2, row.level, row.quality) == (1.5, 1, "partly")
+        figures = records.figures().zones["z"]
+        assert (figures.people_mean, figures.people_max, figures.patch_max_per_m2) == (20.0, 30.0, 1.5)
         records.close()
 
 
