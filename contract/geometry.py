@@ -180,8 +180,8 @@ class GroundGrid:
             raise ValueError(f"grid.people reaches {worst:.1f} per m2; at most {limits.DENSITY_MAX_PER_M2:g}")
         people = (counts / _PEOPLE_SCALE).reshape(frame.shape)
         sigma = (np.frombuffer(grid.sigma_people, dtype="<u2") / _PEOPLE_SCALE).reshape(frame.shape)
-        covered = _bits(grid.covered, frame)
-        observed = _bits(grid.observed, frame)
+        covered = _bits(grid.covered, frame.shape)
+        observed = _bits(grid.observed, frame.shape)
         return GroundGrid(frame, people, sigma, covered, observed, _velocity_of(grid, frame, cells))
 
 
@@ -224,7 +224,11 @@ def _unpack(array: bytes, dtype: str, frame: GridFrame) -> FloatGrid:
     return np.frombuffer(array, dtype=dtype).astype(np.float64).reshape(frame.shape)
 
 
-def _bits(array: bytes, frame: GridFrame) -> BoolGrid:
-    cells = frame.rows * frame.columns
-    bits = np.unpackbits(np.frombuffer(array, dtype=np.uint8), count=cells, bitorder="little")
-    return bits.view(np.bool_).reshape(frame.shape)
+@lru_cache(maxsize=1024)
+def _bits(array: bytes, shape: tuple[int, int]) -> BoolGrid:
+    """Cached and therefore read-only: what a camera covers, and mostly what it sees, stays from reading to reading."""
+    count = shape[0] * shape[1]
+    bits = np.unpackbits(np.frombuffer(array, dtype=np.uint8), count=count, bitorder="little")
+    found = bits.view(np.bool_).reshape(shape)
+    found.flags.writeable = False
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -25,6 +26,7 @@ def to_ms(instant: str) -> int:
     return (datetime.fromisoformat(instant) - _EPOCH) // _MILLISECOND
 
 
+@lru_cache(maxsize=1024)  # one instant is written many times
 def from_ms(unix_ms: int) -> str:
     """The `Instant` of Unix milliseconds. Raises OverflowError outside the years 1 to 9999."""
     moment = _EPOCH + timedelta(milliseconds=unix_ms)

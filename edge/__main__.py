@@ -72,7 +72,9 @@ def _run(asked: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: agent.stop())
     agent.run(until_settled=asked.until_settled)
-    return 0
+    for problem in agent.broken:
+        print(f"esplanade-edge: {problem}", file=sys.stderr)
+    return 1 if agent.broken else 0
 
 
 def _check(asked: argparse.Namespace) -> int:

@@ -64,6 +64,7 @@ class Eye:
         self._mismatch: str | None = None
         self._clock: ClockSource = "arrival"
         self.used = 0
+        self._told_used = self._told_dropped = 0
         self.picture: PictureState = "none"
         self.since_ms = wall_ms()
         self.problem: str | None = None
@@ -112,7 +113,7 @@ class Eye:
         self.picture, self.problem = picture, problem
 
     def health(self, *, site: str, agent: str, boot: str, outbox: Outbox) -> CameraHealth:
-        """The message as of now; `judge` first."""
+        """The message as of now; `judge` first. Frames count from the message before, see `told_all`."""
         state = self.reader.state()
         problem = self.problem or outbox.problem
         offset_s = state.clock_offset_s or 0.0
@@ -130,13 +131,19 @@ class Eye:
             since=from_ms(self.since_ms),
             problem=None if problem is None else problem[:400],
             frames_per_s=state.frames_per_s,
-            frames_used=min(self.used, 1_000_000),
-            frames_dropped=min(state.dropped, 1_000_000),
+            frames_used=self.used - self._told_used,
+            frames_dropped=state.dropped - self._told_dropped,
             clock=state.clock,
             clock_offset_s=state.clock_offset_s,
             last_frame_at=None if last is None else from_ms(last),
             outbox_depth=len(outbox),
         )
+
+    def told_all(self, health: CameraHealth) -> None:
+        """Notes that `health` was published."""
+        self.told, self.told_s = health.picture, time.monotonic()
+        self._told_used += health.frames_used
+        self._told_dropped += health.frames_dropped
 
 
 class Agent:
@@ -214,6 +221,12 @@ class Agent:
         finally:
             self._end()
 
+    @property
+    def broken(self) -> list[str]:
+        """Footage that could not be read to its end, in words."""
+        states = [eye.reader.state() for eye in self.eyes]
+        return [state.problem for state in states if state.ended and state.problem is not None]
+
     def stop(self) -> None:
         """From any thread or a signal."""
         self._stopping.set()
@@ -263,7 +276,7 @@ class Agent:
             topic = topics.HEALTH.address(site=self._site, agent=self._agent, camera=eye.camera.id)
             body = msgspec.json.encode(health)
             if self._link.publish(Message(topic, body, topics.HEALTH.qos, topics.HEALTH.retain)):
-                eye.told, eye.told_s = eye.picture, now_s
+                eye.told_all(health)
 
     def _status(self, state: str) -> Message:
         status = AgentStatus(
@@ -284,7 +297,10 @@ class Agent:
         self._stopping.set()
         self._to_publish.set()
         for eye in self.eyes:
-            eye.reader.stop()
+            eye.reader.halt()
+        deadline_s = time.monotonic() + GOODBYE_S
+        for eye in self.eyes:
+            eye.reader.stop(max(0.0, deadline_s - time.monotonic()))
         self._publisher.join(timeout=GOODBYE_S)
         if self._link.publish(self._status("stopped")):
             deadline_s = time.monotonic() + GOODBYE_S

@@ -31,6 +31,7 @@ from edge.usb import usb_shots
 STALLED_S: Final = 3.0
 """No frame for this long is a camera that is not there (max(3 s, 3 periods) at the hub). [E]"""
 RATE_WINDOW_S: Final = 10.0
+STOP_S: Final = 2.0
 
 WHAT_TO_CHECK: Final = {
     "rtsp": "check the RTSP address or the PoE port",
@@ -91,12 +92,16 @@ class CameraReader:
         self._last_seen_s = time.monotonic()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the thread; a blocked network read may keep it a few seconds longer, as a daemon."""
+    def halt(self) -> None:
+        """Tells the thread to end, and does not wait."""
         self._stop.set()
         with self._lock:
             self._lock.notify_all()
-        self._thread.join(timeout=2.0)
+
+    def stop(self, wait_s: float = STOP_S) -> None:
+        """Ends the thread; a blocked network read may keep it a few seconds longer, as a daemon."""
+        self.halt()
+        self._thread.join(timeout=wait_s)
 
     def take(self) -> Frame | None:
         """The oldest frame kept, or None. Its picture belongs to the caller."""

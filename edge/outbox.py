@@ -147,24 +147,28 @@ class Outbox:
             del self._streams[slip.boot, slip.camera]
 
     def message(self, slip: Slip, *, sent_at_ms: int | None) -> Reading | None:
-        """The reading as it is to be published now: `sent_at` and `oldest_seq` set. None when settled meanwhile.
+        """The reading as it is to be published now: `sent_at` and `oldest_seq` set. None when settled or unreadable.
 
         `sent_at_ms` None leaves `sent_at` at the end of the window, for footage on media time.
         """
         with self._lock:
             if slip.number not in self._slips:
                 return None
-            body = self._held.get(slip.number)
+            body = self._held.get(slip.number) or self._stored(slip)
             if body is None:
-                row = self._db.execute("SELECT body FROM reading WHERE number = ?", (slip.number,)).fetchone()
-                if row is None:
-                    self._drop(slip)
-                    return None
-                (body,) = row
+                return None
             oldest_seq = next(iter(self._streams[slip.boot, slip.camera]))
         reading = _DECODER.decode(body)
         sent_at = reading.sent_at if sent_at_ms is None else from_ms(sent_at_ms)
         return msgspec.structs.replace(reading, sent_at=sent_at, oldest_seq=oldest_seq)
+
+    def _stored(self, slip: Slip) -> bytes | None:
+        try:
+            row = self._db.execute("SELECT body FROM reading WHERE number = ?", (slip.number,)).fetchone()
+        except sqlite3.Error as wrong:
+            self.problem = f"outbox {self.path}: cannot be read: {wrong}; check the disk"
+            return None
+        return None if row is None else bytes(row[0])
 
     def settle(self, settled: Iterable[SettledSeq]) -> list[Slip]:
         """Removes what the hub has settled. Returns what was removed. Unknown boots and cameras are passed over."""

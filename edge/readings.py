@@ -92,60 +92,6 @@ class Readings:
                     done.append(self._reading(one, None, ()))
         return done
 
-    def add(self, ground: Ground, seen: Sighting) -> None:
-        self.frames += 1
-        self.dropped += seen.dropped
-        for crossing in seen.crossings:
-            count = self.crossings.setdefault((crossing.line, crossing.kind), [0, 0])
-            count[0] += crossing.forward
-            count[1] += crossing.backward
-        if not seen.usable:
-            return
-        self.usable += 1
-        people, outside = ground.spread(seen.people_m)
-        in_view = ~seen.hidden
-        self.people += people * in_view
-        self.in_view += in_view
-        self.outside += outside
-
-
-class Readings:
-    """Turns one camera's sightings into readings, numbered from 0 in this boot.
-
-    Call `advance` with each frame's time before analysing it, then `add` with what it showed: so a window is sent as
-    soon as it is over, not one inference later.
-    """
-
-    def __init__(
-        self, *, site: str, camera: Camera, boot: str, period_s: float, ground: Ground, model: ModelRef | None
-    ) -> None:
-        self._site, self._camera, self._boot = site, camera, boot
-        self._period_s = period_s
-        self._period_ms = round(period_s * 1000)
-        self._ground = ground
-        self._model = model
-        self._calibration = camera.calibration
-        self._seq = 0
-        self._window: _Window | None = None
-        self._short: _Window | None = None
-        self._vehicles: tuple[VehicleTrack, ...] = ()
-        self._moving = False
-        self._clock: ClockSource = "arrival"
-        self._closed_ms: dict[int, int] = {}
-
-    def advance(self, to_ms: int) -> list[Reading]:
-        """The readings of all windows that end at or before `to_ms`, oldest first."""
-        done: list[Reading] = []
-        short, window = self._short, self._window
-        if short is not None and short.to_ms <= to_ms:
-            self._short = None
-            if self._moving and (window is None or short.to_ms != window.to_ms):
-                done.append(self._reading(short, None, ()))
-        if window is not None and window.to_ms <= to_ms:
-            self._window = None
-            done.append(self._reading(window, self._grid(window), _crossings(window)))
-        return sorted(done, key=lambda reading: reading.seq)
-
     def add(self, seen: Sighting) -> None:
         """Takes in one sighting. Call `advance(seen.captured_ms)` before; late frames count in the open window."""
         if self._window is None:

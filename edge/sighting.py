@@ -84,7 +84,7 @@ class Sight:
         alive = self._tracker.alive(_is_vehicle)
         facts = self._vehicles.update(list(filter(_is_vehicle, tracks)), alive, frame.captured_ms)
         if self.camera.lines:
-            self._count_crossings(tracks)
+            self._count_crossings(tracks, boxes)
         return Sighting(
             captured_ms=frame.captured_ms,
             clock=frame.clock,
@@ -109,15 +109,16 @@ class Sight:
         self._to_calibration = np.array([1 / across, 1 / down, 1 / across, 1 / down])
         self._masks = Masks.of(self.camera, width, height)
 
-    def _count_crossings(self, tracks: list[Track]) -> None:
-        """Foot points only: a head that stands in for hidden feet jumps, and a jump is no crossing."""
+    def _count_crossings(self, tracks: list[Track], all_boxes: Floats) -> None:
+        """Visible feet only: the end of a box whose feet are hidden lies far behind, and its jump is no crossing."""
         if tracks:
             boxes = np.stack([track.box_xyxy for track in tracks])
-            feet = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2.0, boxes[:, 3]], axis=1)
-            for track, point_m in zip(tracks, self.ground.to_site(feet), strict=True):
-                if track.id is not None and np.isfinite(point_m).all():
-                    precision_m = self.ground.precision_m(float(point_m[0]), float(point_m[1]))
-                    self._lines.step(track.id, track.kind, point_m, precision_m)
+            placed = self.ground.place(boxes, all_boxes)
+            for track, point_m, by_head in zip(tracks, placed.points_m, placed.by_head, strict=True):
+                if track.id is None or not np.isfinite(point_m).all() or (track.is_person and by_head):
+                    continue
+                precision_m = self.ground.precision_m(float(point_m[0]), float(point_m[1]))
+                self._lines.step(track.id, track.kind, point_m, precision_m)
         self._lines.forget(track.id for track in self._tracker.alive(_any) if track.id is not None)
 
 

@@ -88,6 +88,9 @@ class AlertBook:
     def judge(self, finding: Finding, now_ms: int, look: Callable[[Finding], str | None]) -> list[Transition]:
         """Takes one finding in: moves the delays, then the alert. `look` gives the video link for it."""
         key = _key(finding.family, finding.subject)
+        record = self._records.get(key)
+        if record is None and not finding.on:
+            return []  # no clock runs, and nothing starts one
         steps = steps_of(finding.family)
         delays = self._delays.get(key)
         if delays is None or len(delays) != len(steps):
@@ -106,7 +109,6 @@ class AlertBook:
                 for milder in delays[: i - 1]:
                     milder.imply()
         step = max((i for i, delay in enumerate(delays, 1) if delay.active), default=0)
-        record = self._records.get(key)
         if record is None:
             if not any(delay.running for delay in delays):
                 return []

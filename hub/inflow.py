@@ -100,7 +100,7 @@ class Inflow:
 
     def count_crossings(self, reading: Reading, lines: tuple[str, ...]) -> None:
         """Takes the crossings of people over the camera's lines; a line not named was crossed by nobody."""
-        if reading.grid is None and not reading.crossings:
+        if not lines or (reading.grid is None and not reading.crossings):
             return
         start, end = to_ms(reading.captured_from), to_ms(reading.captured_to)
         for line in lines:

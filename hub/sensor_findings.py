@@ -69,7 +69,7 @@ def problem_of(memory: CameraMemory, condition: CameraCondition, now_ms: int) ->
     camera = memory.camera
     if condition == "live":
         reading = memory.reading
-        if reading is not None and reading.calibration not in (None, camera.calibration):
+        if reading is not None and reading.calibration not in (None, memory.calibration):
             return (
                 f"camera {camera.id}: the agent's calibration differs from this hub's site file; "
                 "give both the same file"

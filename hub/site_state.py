@@ -31,6 +31,7 @@ class CameraMemory:
     """The last of everything one camera sent. Times in Unix milliseconds; `heard_ms` drives silence."""
 
     camera: Camera
+    calibration: str
     reading: Reading | None = None
     captured_ms: int | None = None
     heard_ms: int | None = None
@@ -102,7 +103,7 @@ class SiteState:
     _version: int = 0
 
     def __post_init__(self) -> None:
-        self.cameras = {camera.id: CameraMemory(camera) for camera in self.site.cameras}
+        self.cameras = {camera.id: CameraMemory(camera, camera.calibration) for camera in self.site.cameras}
 
     def apply(self, observation: Observation, received_ms: int, *, recalled: bool = False) -> bool:
         """Takes a reading in, unless it is older than what this camera has already said; says whether it did.

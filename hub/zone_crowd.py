@@ -120,9 +120,10 @@ class CrowdMeter:
         """One ZoneCrowd for each zone, in the site's order."""
         people = (self._share @ view.fused.people.ravel()).tolist()
         variance = (self._share_squared @ view.fused.variance.ravel()).tolist()
-        patches = view.patches_per_m2.ravel()
+        patches = _filled(view.patches_per_m2)
         disputed = view.fused.disputed.ravel() if view.fused.disputed.any() else None
-        unseen = remembered.unseen_patches_per_m2()
+        lost = remembered.unseen_patches_per_m2()
+        unseen = None if lost is None else _filled(lost)
         held, lost_m2 = people, [0.0] * len(people)
         if unseen is not None:
             held = (self._share @ remembered.people().ravel()).tolist()
@@ -137,7 +138,7 @@ class CrowdMeter:
                     held[i],
                     lost_m2[i],
                     _fullest(patches, cells),
-                    None if unseen is None else _fullest(unseen.ravel(), cells),
+                    None if unseen is None else _fullest(unseen, cells),
                     disputed is not None and bool(disputed[cells].any()),
                 ),
                 inflows[i],
@@ -202,9 +203,15 @@ class CrowdMeter:
         return median(sample.density_per_m2 for sample in samples)
 
 
+def _filled(patches: FloatGrid) -> FloatGrid:
+    """Flat, with -1 where unknown."""
+    flat = patches.ravel()
+    return np.where(np.isnan(flat), -1.0, flat)
+
+
 def _fullest(patches: FloatGrid, cells: npt.NDArray[np.intp]) -> tuple[float, int] | None:
     """(density, flat cell) of the fullest known patch among `cells`; the first of equals."""
-    values = np.nan_to_num(patches[cells], nan=-1.0)
+    values = patches[cells]
     best = int(values.argmax()) if values.size else 0
     if not values.size or values[best] < 0.0:
         return None

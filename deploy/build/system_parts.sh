@@ -4,7 +4,7 @@
 set -eu
 
 # package:command that shows it is there (or a path)
-PARTS="chromium:chromium mosquitto:/usr/sbin/mosquitto fonts-dejavu-core:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
+PARTS="chromium:chromium rtsp-server-perl:rtsp-server-perl mosquitto:/usr/sbin/mosquitto fonts-dejavu-core:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 
 missing=
 for part in $PARTS; do

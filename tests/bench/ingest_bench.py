@@ -16,14 +16,15 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-import numpy as np
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
+import msgspec  # noqa: E402
+import numpy as np  # noqa: E402
+import paho.mqtt.client as mqtt  # noqa: E402
+from paho.mqtt.enums import CallbackAPIVersion  # noqa: E402
+
+import hub  # noqa: E402, F401 first, as in the hub's own process: it has a say in how numpy is loaded
 from contract import topics  # noqa: E402
 from contract.geometry import GroundGrid  # noqa: E402
 from contract.messages import Reading  # noqa: E402
@@ -37,7 +38,7 @@ START_MS = 1_781_978_400_000
 DRAIN_TIMEOUT_S = 120.0
 BARE_ID = "bench-bare"
 # half overlapping, as cameras round a square do
-SQUARE = Square(cameras=CAMERAS, across=5, spacing_m=20.0)
+SQUARE = Square(cameras=CAMERAS, across=5, spacing_m=20.0, zones=10)
 
 
 class Drained(NamedTuple):
@@ -73,6 +74,7 @@ def measure() -> dict[str, Any]:
         "reading_bytes": len(msgspec.json.encode(_readings(0, 1)[0])),
         "cells": 400,
         "cameras": CAMERAS,
+        "zones": SQUARE.zones,
         "readings_a_round": CAMERAS * SECONDS,
         "rounds": ROUNDS,
         "bare_paho_readings_per_s": round(bare_per_s),

@@ -6,6 +6,7 @@ import itertools
 import random
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -197,12 +198,12 @@ def test_zone_states_and_alerts_are_published(nats_server: NatsServer, site: Pat
     client.on_connect = lambda c, *_: c.subscribe(f"esplanade/v1/{SITE}/hub/#", qos=1)
     client.on_message = lambda _c, _u, m: said.__setitem__(m.topic, m.payload)
     with (
-        HubProcess(tmp_path, site=site, broker_port=nats_server.port) as hub,
+        HubProcess(tmp_path, site=site, broker_port=nats_server.port, clock="media") as hub,
         SmallAgent("box-0", nats_server.port) as agent,
     ):
         client.connect("127.0.0.1", nats_server.port)
         client.loop_start()
-        alert = open_vehicle_alert(hub, agent)
+        alert = open_vehicle_alert(hub, agent, media_ms)
         topic = topics.ALERT.address(site=SITE, alert=alert["alert"])
         hub.until(lambda: said.get(topic), "the alert on the broker")
         zone = topics.ZONE.address(site=SITE, zone="zone-0")
@@ -213,13 +214,20 @@ def test_zone_states_and_alerts_are_published(nats_server: NatsServer, site: Pat
     client.loop_stop()
 
 
-def open_vehicle_alert(hub: HubProcess, agent: SmallAgent) -> dict[str, object]:
+def media_ms(seq: int) -> int:
+    """A second of media time for each reading: as fast as they come."""
+    return 1_781_978_400_000 + 1000 * seq
+
+
+def open_vehicle_alert(
+    hub: HubProcess, agent: SmallAgent, captured_ms: Callable[[int], int] = lambda _seq: wall_ms()
+) -> dict[str, object]:
     """Cameras are live, and a car stands where it needs a permit, until there is an alert."""
     seq = agent_seq(agent)
 
     def see() -> object:
         nonlocal seq
-        now = wall_ms()
+        now = captured_ms(seq)
         car = SQUARE.vehicle(0, captured_at_ms=now)
         agent.accept(SQUARE.reading(0, seq=seq, captured_to_ms=now, vehicles=(car,)))
         agent.accept(SQUARE.reading(1, seq=seq, captured_to_ms=now))
@@ -237,21 +245,14 @@ def open_vehicle_alert(hub: HubProcess, agent: SmallAgent) -> dict[str, object]:
 
 
 def close_vehicle_alert(hub: HubProcess, agent: SmallAgent, alert: str) -> None:
-    """The car is gone for 30 s of capture time, and someone has seen the alert."""
+    """The car is gone for 30 s of media time, and someone has seen the alert."""
     status, answer = hub.request(f"/api/v1/alerts/{alert}/acknowledge", {"by": "Ana"})
     assert status == 200, answer
-    seq = agent_seq(agent)
-
-    def gone() -> bool:
-        nonlocal seq
-        now = wall_ms()
+    start = agent_seq(agent)
+    for seq in range(start, start + 40):
         for camera in range(2):
-            agent.accept(SQUARE.reading(camera, seq=seq, captured_to_ms=now))
-        seq += 1
-        time.sleep(0.5)
-        return bool(hub.get(f"/api/v1/alerts/{alert}")["alert"]["closed_at"])
-
-    hub.until(gone, "the alert to close", timeout_s=60)
+            agent.accept(SQUARE.reading(camera, seq=seq, captured_to_ms=media_ms(seq)))
+    hub.until(lambda: hub.get(f"/api/v1/alerts/{alert}")["alert"]["closed_at"], "the alert to close")
 
 
 def agent_seq(agent: SmallAgent) -> int:
@@ -281,7 +282,7 @@ def test_an_acknowledged_alert_stays_acknowledged(
         assert hub.stop() == 0
 
 
-def feed_car(hub: HubProcess, agent: SmallAgent, seconds: float = 4.0) -> None:
+def feed_car(hub: HubProcess, agent: SmallAgent, seconds: float = 2.0) -> None:
     seq = agent_seq(agent)
     for step in range(int(seconds / 0.2)):
         now = wall_ms()

@@ -210,6 +210,15 @@ def test_footage_at_full_speed_ends_when_the_hub_has_it_all(nats_server, tmp_pat
         assert all(r.sent_at == r.captured_to for r in hub.readings), "media time knows no wall clock"
 
 
+def test_footage_that_is_no_video_fails(nats_server, tmp_path):
+    text = tmp_path / "notes.mp4"
+    text.write_text("not a video")
+    path = settings(tmp_path, nats_server.port, source={"file": str(text)})
+    with Process(path, "--until-settled") as one:
+        assert one.child.wait(timeout=30) == 1
+        assert "notes.mp4" in one.log.read_text()
+
+
 def test_a_camera_that_dies_is_told_and_sends_no_reading(nats_server, tmp_path):
     camera = MjpegCamera()
     camera.start()

@@ -1,4 +1,4 @@
-"""Hostile and broken messages over a real broker: refused, counted by reason, shown; the good ones beside them go in."""
+"""Hostile and broken messages over a real broker: refused, counted, shown; the good ones beside them go in."""
 
 from __future__ import annotations
 

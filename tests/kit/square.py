@@ -22,13 +22,15 @@ PICTURE_PX = 800
 
 @dataclass(frozen=True)
 class Square:
-    """`cameras` cameras, `across` in a row, `spacing_m` apart (under 40 m they overlap); one zone below each."""
+    """`cameras` cameras, `across` in a row, `spacing_m` apart (under 40 m they overlap); one zone below each of the
+    first `zones` of them (default: all)."""
 
     cameras: int = 2
     across: int = 2
     spacing_m: float = 40.0
     agents: int = 1
     pedestrian: bool = True
+    zones: int | None = None
 
     def name(self, index: int) -> str:
         return f"cam-{index}"
@@ -86,7 +88,7 @@ class Square:
             "time_zone": "Europe/Bucharest",
             "cell_m": CELL_M,
             "cameras": cameras,
-            "zones": zones,
+            "zones": zones[: self.zones],
         }
 
     def write(self, folder: Path) -> Path:

@@ -120,7 +120,7 @@ def test_nothing_leads_from_active_to_nothing():
 
 
 @pytest.mark.parametrize(
-    ("condition", "handling", "severity"), itertools.product(CONDITIONS, HANDLINGS, SEVERITIES)
+    ("condition", "handling", "severity"), list(itertools.product(CONDITIONS, HANDLINGS, SEVERITIES))
 )
 def test_closing(condition, handling, severity):
     allowed = condition == "returned" and (

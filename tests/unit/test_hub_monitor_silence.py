@@ -261,9 +261,11 @@ def test_risk_does_not_fall_while_nobody_looks():
         at = START_MS + i * 1000
         step = second(m, at, reading("west", at, everyone), reading("east", at, everyone))
     before = zone(step, "square").risk.live
+    consequence = zone(step, "square").risk.terms[0].value
     steps, _ = run(m, 600, start=10, but=BOTH)
     after = zone(steps[-1], "square").risk
     assert after.live == before
+    assert after.terms[0].value == consequence
     assert "kept at what was last known" in after.terms[0].text
 
 

@@ -69,6 +69,24 @@ def test_a_walk_over_a_line_is_counted():
     assert [(c.line, c.kind, c.forward, c.backward) for c in crossings] == [("gate-line", "person", 1, 0)]
 
 
+def test_feet_hidden_behind_a_car_cross_no_line():
+    """The car hides the feet of one who stands before the line; the visible box then ends behind the line."""
+    camera = scene.camera(lines=[("gate-line", (-5.0, 21.0), (5.0, 21.0))])
+    whole = scene.person_box(0.0, 20.0)
+    cut = [whole[0], whole[1], whole[2], whole[1] + 0.6 * (whole[3] - whole[1])]
+    car = [whole[0] - 40, cut[3] - 15, whole[2] + 40, whole[3] + 30]
+    looks = [
+        scene.detections([cut], [car]) if 10 <= i < 20 else scene.detections([whole], []) for i in range(30)
+    ]
+    ground = Ground(camera, 2.0)
+    foot_m = ground.to_site(np.array([[(cut[0] + cut[2]) / 2, cut[3]]]))[0]
+    assert foot_m[1] > 21.5, "taken for a foot, the box's end would have crossed"
+    looking = sight(camera, Drawn(*looks))
+    seen = [looking.see(frame(i)) for i in range(30)]
+    assert [c for one in seen for c in one.crossings if c.kind == "person"] == []
+    assert all(np.allclose(one.people_m, [(0.0, 20.0)], atol=0.1) for one in seen)
+
+
 def test_a_frozen_picture_is_not_usable():
     looking = sight(scene.camera(), Drawn(Detections.none()))
     still = frame().picture_bgr
