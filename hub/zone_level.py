@@ -15,7 +15,7 @@ from hub.reasons import Why, because
 from hub.risk import ShownRisk, explain, worst
 from hub.zone_crowd import ZoneCrowd
 
-_LEVEL_NAMES = ("calm", "caution", "warning", "critical", "extreme")
+_LEVEL_NAMES = ("low", "moderate", "high", "very high", "extreme")
 
 
 class LevelMemory(Struct, kw_only=True):
