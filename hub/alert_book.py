@@ -284,7 +284,8 @@ class AlertBook:
         ours: tuple[str, ...] = ()
         if self._assessment is not None and record.family is not Family.SENSOR_SILENT:
             ours = self._assessment.advice(record.zone, threats)
-        record.advice = (*ours, *advice(rule.id))[:_ADVICE_MAX]
+        # what to do now stands before what the town still has to build
+        record.advice = (*advice(rule.id), *ours)[:_ADVICE_MAX]
 
     def _outage(self, record: Record) -> Outage | None:
         return next(

@@ -23,7 +23,9 @@ from hub.streams import Stream, Streams
 
 # FULL, because a commit is acknowledged to broker and agent, who then forget: it must outlive a power cut too.
 SYNCHRONOUS = "FULL"
-WAL_PAGES = 4000  # [E] pages of 4 KiB between checkpoints
+# A reading of 400 cells is 2.9 KB: five to a page. Against 4 KiB pages half the time and a fifth less disk.
+PAGE_BYTES = 16_384
+WAL_PAGES = 1000  # [E] 16 MB between checkpoints
 BUSY_TIMEOUT_MS = 5_000
 RETENTION_CHUNK = 5_000  # [E] rows deleted in one transaction: ingest goes on between two
 
@@ -48,6 +50,7 @@ class Store:
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # only a new database takes it
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
             self._db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")

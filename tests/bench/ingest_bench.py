@@ -19,21 +19,24 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
+from hub.app import create_app  # noqa: E402 isort: skip  first, as in the hub's process: see hub/__init__.py
+from hub.config import BrokerPart, Config, HttpPart, settings  # noqa: E402 isort: skip
+
 import msgspec  # noqa: E402
 import numpy as np  # noqa: E402
 import paho.mqtt.client as mqtt  # noqa: E402
 from paho.mqtt.enums import CallbackAPIVersion  # noqa: E402
 
-import hub  # noqa: E402, F401 first, as in the hub's own process: it has a say in how numpy is loaded
 from contract import topics  # noqa: E402
 from contract.geometry import GroundGrid  # noqa: E402
-from contract.messages import Reading  # noqa: E402
+from contract.messages import Grid, Reading  # noqa: E402
 from deploy.demo.broker import HOST, NatsServer, free_port  # noqa: E402
-from tests.kit.square import CELL_M, SITE, Square  # noqa: E402
+from tests.kit.square import CELL_M, SITE, VIEW_M, Square  # noqa: E402
 
 CAMERAS = 20
 SECONDS = 300  # captured seconds in a round: 6,000 readings
 ROUNDS = 3
+MOMENTS = 20
 START_MS = 1_781_978_400_000
 DRAIN_TIMEOUT_S = 120.0
 BARE_ID = "bench-bare"
@@ -87,17 +90,25 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _readings(number: int, seconds: int = SECONDS) -> list[Reading]:
-    """One round: every camera once a second, a crowd that differs from cell to cell."""
-    rng = np.random.default_rng(number)
-    grids = []
+def _crowd(rng: np.random.Generator) -> list[Grid]:
+    """One moment of the square as each camera sees it: the same people, counted a little differently."""
+    columns, rows = (int((SQUARE.corner(CAMERAS - 1)[i] + VIEW_M) / CELL_M) for i in (0, 1))
+    truth = rng.poisson(0.5, (rows, columns)) + rng.integers(0, 50, (rows, columns)) / 100.0
+    found = []
     for camera in range(CAMERAS):
         ground = SQUARE.ground(camera, 0.0)
-        people = rng.poisson(0.5, ground.frame.shape) + rng.integers(0, 50, ground.frame.shape) / 100.0
-        people = np.minimum(people, 2.0 * CELL_M**2)
-        grids.append(
-            GroundGrid(ground.frame, people, 0.1 + people * 0.1, ground.covered, ground.observed).to_wire()
-        )
+        row, column = ground.frame.row0, ground.frame.column0
+        seen = truth[row : row + ground.frame.rows, column : column + ground.frame.columns]
+        people = np.clip(seen + rng.normal(0.0, 0.05, seen.shape), 0.0, 2.0 * CELL_M**2)
+        wire = GroundGrid(ground.frame, people, 0.1 + people * 0.1, ground.covered, ground.observed).to_wire()
+        found.append(wire)
+    return found
+
+
+def _readings(number: int, seconds: int = SECONDS) -> list[Reading]:
+    """One round: every camera once a second; the crowd changes from second to second."""
+    rng = np.random.default_rng(number)
+    moments = [_crowd(rng) for _ in range(MOMENTS)]
     found = []
     for second in range(seconds):
         seq = number * SECONDS + second
@@ -105,7 +116,7 @@ def _readings(number: int, seconds: int = SECONDS) -> list[Reading]:
             reading = SQUARE.reading(
                 camera, seq=seq, captured_to_ms=START_MS + (seq + 1) * 1000, people_per_m2=None
             )
-            found.append(msgspec.structs.replace(reading, grid=grids[camera]))
+            found.append(msgspec.structs.replace(reading, grid=moments[second % MOMENTS][camera]))
     return found
 
 
@@ -166,9 +177,6 @@ def bare_main(port: int, count: int) -> Drained:
 
 def hub_main(folder: str, site: str, port: int, count: int) -> Drained:
     """The hub of `hub.app`, from the first reading's arrival to the commit and acknowledgement of the last."""
-    from hub.app import create_app
-    from hub.config import BrokerPart, Config, HttpPart, settings
-
     config = Config(
         site=site,
         database="hub.sqlite3",
