@@ -174,9 +174,10 @@ class GroundGrid:
         if seen_uncovered & ((1 << cells) - 1):
             raise ValueError("grid.observed holds cells that are not covered")
         counts = np.frombuffer(grid.people, dtype="<u2")
-        most = int(counts.max()) / _PEOPLE_SCALE
-        if most > limits.DENSITY_MAX_PER_M2 * frame.cell_m**2:
-            worst = most / frame.cell_m**2
+        most = int(counts.max())
+        # half a step more, since a sender at the limit rounds to the nearest hundredth
+        if most > limits.DENSITY_MAX_PER_M2 * frame.cell_m**2 * _PEOPLE_SCALE + 0.5:
+            worst = most / _PEOPLE_SCALE / frame.cell_m**2
             raise ValueError(f"grid.people reaches {worst:.1f} per m2; at most {limits.DENSITY_MAX_PER_M2:g}")
         people = (counts / _PEOPLE_SCALE).reshape(frame.shape)
         sigma = (np.frombuffer(grid.sigma_people, dtype="<u2") / _PEOPLE_SCALE).reshape(frame.shape)

@@ -7,9 +7,15 @@ from typing import Final
 
 # user:password@ or user@ between the scheme and the host, also inside longer texts such as libav's errors. Greedy up
 # to the last @ before the path, since cameras accept an unescaped @ in a password.
-_USERINFO: Final = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"]*@")
+# The second form is a password with a / ? or # left as it is: what stands before the colon is then no host with a port.
+_USERINFO: Final = re.compile(
+    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)"
+    r"(?:[^\s/?#'\"]*@|[^\s/?#'\":@\[]*:(?!\d+(?:[/?#]|$))[^\s'\"]*@)"
+)
+# Also in the path, where some recorders want it: /user=admin&password=... and /user=admin_password=..._channel=1
 _SECRET_QUERY: Final = re.compile(
-    r"(?P<key>[?&](?:user(?:name)?|usr|pass(?:word|wd)?|pwd|token|key|auth|secret)=)[^&\s'\"]*", re.IGNORECASE
+    r"(?P<key>[?&/;_](?:user(?:name)?|usr|login(?:use|pas)|p(?:ass(?:word|wd)?|wd|sw)|token|key|auth|secret)=)[^&\s'\"]*",
+    re.IGNORECASE,
 )
 
 

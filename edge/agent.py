@@ -63,6 +63,7 @@ class Eye:
         self._live = reader.choice.source.file is None or bool(reader.choice.source.real_time)
         self._mismatch: str | None = None
         self._clock: ClockSource = "arrival"
+        self.over = False  # the footage has ended and its last reading is in the outbox
         self.used = 0
         self._told_used = self._told_dropped = 0
         self.picture: PictureState = "none"
@@ -78,6 +79,7 @@ class Eye:
             due_ms = self._readings.due_ms()
             if self.reader.drained:
                 self._emit(self._readings.close())
+                self.over = True
             elif self._live and due_ms is not None and wall_ms() >= due_ms + GRACE_MS[self._clock]:
                 self._emit(self._readings.advance(due_ms))
             return False
@@ -233,7 +235,7 @@ class Agent:
         self._arrived.set()
 
     def _all_over(self) -> bool:
-        return all(eye.reader.drained for eye in self.eyes) and len(self.outbox) == 0
+        return all(eye.over for eye in self.eyes) and len(self.outbox) == 0
 
     def _keep(self, readings: list[Reading]) -> None:
         """Outbox first, then the broker."""

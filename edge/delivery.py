@@ -131,6 +131,7 @@ class Delivery:
                 break
             reading = self._outbox.message(slip, sent_at_ms=self._stamp_ms())
             if reading is None:
+                self._forget(slip)
                 continue
             topic = topics.READING.address(site=self._site, agent=self._agent, camera=slip.camera)
             message = Message(topic, msgspec.json.encode(reading), topics.READING.qos, topics.READING.retain)
@@ -141,6 +142,12 @@ class Delivery:
             self._note(slip)
             went += 1
         return went
+
+    def _forget(self, slip: Slip) -> None:
+        """Settled or passed over while it waited to be said again."""
+        with self._lock:
+            if self._sent.pop(slip.number, None) is not None:
+                self._open[slip.boot, slip.camera] -= 1
 
     def _note(self, slip: Slip) -> None:
         with self._lock:
@@ -165,7 +172,9 @@ class Delivery:
     def _look_for_unsettled(self) -> None:
         now_s = self._now_s()
         with self._lock:
-            if now_s - self._looked_s < LOOK_EVERY_S or self._backlog:
+            # A backlog that still moves comes first; one that waits for the hub must hold up nothing.
+            moving = any(self._open[stream] < BACKLOG_OPEN_MAX for stream in self._backlog)
+            if now_s - self._looked_s < LOOK_EVERY_S or moving:
                 return
             self._looked_s = now_s
             for sent in self._sent.values():

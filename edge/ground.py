@@ -34,6 +34,8 @@ HIDDEN_SHARE: Final = 0.5
 CUT_SHARE: Final = 0.01
 """A box that ends this close to the picture's edge, as a share of its height, is cut by it. [E]"""
 SAMPLES_ACROSS_CELL: Final = 5
+BODY_PARTS: Final = (0.25, 0.5, 0.75)
+"""Where a standing person must be seen, from feet 0 to head 1: at most of these. [E]"""
 EDGE_STEP_PX: Final = 8
 HIDDEN_BELOW_CAMERA_M: Final = 0.5
 """A camera must hang this much above the heads for their plane to say anything. [E]"""
@@ -64,18 +66,19 @@ class Ground:
         self._eye_m = np.asarray(camera.position_m, np.float64)
         self.heads_usable = camera.height_m > HEAD_HEIGHT_M + HIDDEN_BELOW_CAMERA_M
         self.frame = self._frame(cell_m)
+        centre_x, centre_y = self.frame.centres_m()
+        centres = np.stack([centre_x.ravel(), centre_y.ravel()], axis=1)
+        self._centres_px = self._to_picture(centres)
+        # From a low camera heads lie at the horizon and say nothing; there hidden feet alone hide a person.
+        self._heads_px = self._to_picture(self._shadow(centres)) if self.heads_usable else self._centres_px
         self.covered: BoolGrid = self._covered()
         if not self.covered.any():
             raise GroundUnusable(
                 f"camera {camera.id}: no cell of {cell_m:g} m is precise enough; "
                 "zoom in, hang the camera higher, or raise cell_m"
             )
-        centre_x, centre_y = self.frame.centres_m()
         self.metres_per_pixel: FloatGrid = precision(camera, self.planes, centre_x, centre_y)
         self._placement = self._placement_variance(cell_m)
-        centres = np.stack([centre_x.ravel(), centre_y.ravel()], axis=1)
-        self._centres_px = self._to_picture(centres)
-        self._heads_px = self._to_picture(self._shadow(centres)) if self.heads_usable else None
 
     def _frame(self, cell_m: float) -> GridFrame:
         corners: list[Floats] = []
@@ -105,7 +108,7 @@ class Ground:
         return frame
 
     def _covered(self) -> BoolGrid:
-        """Cells of which at least half is seen, unmasked and precise."""
+        """Cells of which at least half is seen, unmasked and precise, and whose people show more than their feet."""
         frame, n = self.frame, SAMPLES_ACROSS_CELL
         within = (np.arange(n) + 0.5) / n
         x = (frame.column0 + (np.arange(frame.columns)[:, None] + within).ravel()) * frame.cell_m
@@ -113,7 +116,20 @@ class Ground:
         grid_x, grid_y = np.meshgrid(x, y)
         sharp = precision(self.camera, self.planes, grid_x, grid_y) * CALIBRATION_ERROR_PX < frame.cell_m
         share = sharp.reshape(frame.rows, n, frame.columns, n).mean(axis=(1, 3))
-        return np.asarray(share >= 0.5)
+        return np.asarray((share >= 0.5) & self._bodies_seen())
+
+    def _bodies_seen(self) -> BoolGrid:
+        """Cells at whose middle most of a standing person is in the picture and not masked."""
+        parts = []
+        for up in BODY_PARTS:
+            points_px = self._centres_px + up * (self._heads_px - self._centres_px)
+            seen = _within(
+                points_px, np.array([0.0, 0.0, self.camera.picture.width, self.camera.picture.height])
+            )
+            for mask in self.camera.masks:
+                seen &= ~inside(mask, points_px)
+            parts.append(seen)
+        return np.asarray(np.mean(parts, axis=0) > 0.5).reshape(self.frame.shape)
 
     def _placement_variance(self, cell_m: float) -> FloatGrid:
         """Variance that one person adds because a wrong pixel may put them into the next cell: q (1 - q)."""
@@ -231,9 +247,8 @@ class Ground:
     def hidden_cells(self, vehicles_xyxy: Floats) -> BoolGrid:
         """Cells where a standing person would be wholly behind a vehicle's box."""
         hidden = np.zeros(self._centres_px.shape[0], np.bool_)
-        if self._heads_px is not None:
-            for box in vehicles_xyxy:
-                hidden |= _within(self._centres_px, box) & _within(self._heads_px, box)
+        for box in vehicles_xyxy:
+            hidden |= _within(self._centres_px, box) & _within(self._heads_px, box)
         return hidden.reshape(self.frame.shape)
 
     def report(self) -> str:

@@ -23,8 +23,11 @@ SMALL: Final = (160, 120)
 """Width and height of the grey copy that is judged. [E]"""
 FROZEN_MARGIN: Final = 0.1
 FROZEN_SAMPLE_STEP: Final = 4
-"""Frozen: all sampled pixels are bit for bit what they were, but for this share of the picture at its top and bottom,
-where a clock drawn by the camera may go on. A real sensor's noise never repeats. [E]"""
+FROZEN_MEAN: Final = 0.5
+FROZEN_MOST: Final = 8
+"""Frozen: the sampled pixels are what they were, but for this share of the picture at its top and bottom, where a clock
+drawn by the camera may go on. A sensor's noise never repeats; but a camera whose sensor hangs still encodes, and each
+key frame then rounds the one picture a little otherwise: up to this mean and this single difference, of 255. [E]"""
 DARK_MEAN: Final = 16.0
 DARK_BRIGHT: Final = 48.0
 """Dark: mean grey below the first and the 99th percentile below the second, of 255. [E]"""
@@ -87,6 +90,11 @@ class PictureHealth:
             self._suspect_since_ms = captured_ms
         if self._looked_ms is not None and 0 <= captured_ms - self._looked_ms < LOOK_EVERY_MS:
             return self.judgement
+        if (
+            self._looked_ms is not None and captured_ms < self._looked_ms
+        ):  # a clock set back starts no long wait
+            self._suspect_since_ms = min(self._suspect_since_ms, captured_ms)
+            self._still_since_ms = min(self._still_since_ms, captured_ms)
         self._looked_ms = captured_ms
         suspect = self._fault(picture_bgr, captured_ms)
         if suspect != self._suspect:
@@ -118,7 +126,7 @@ class PictureHealth:
     def _frozen(self, picture_bgr: Picture, captured_ms: int) -> bool:
         margin = round(picture_bgr.shape[0] * FROZEN_MARGIN)
         sample = picture_bgr[margin:-margin:FROZEN_SAMPLE_STEP, ::FROZEN_SAMPLE_STEP, 1]
-        if self._still is not None and np.array_equal(self._still, sample):
+        if self._still is not None and _alike(self._still, sample):
             return captured_ms - self._still_since_ms >= SUSTAIN_MS
         self._still, self._still_since_ms = sample.copy(), captured_ms
         return False
@@ -139,6 +147,14 @@ class PictureHealth:
             self._scene = edges.copy()
         else:
             self._scene += gain * (edges - self._scene)
+
+
+def _alike(one: Picture, other: Picture) -> bool:
+    """Whether an encoder may have made both from one picture."""
+    if one.shape != other.shape:
+        return False
+    apart = cv2.absdiff(one, np.ascontiguousarray(other))
+    return bool(apart.mean() <= FROZEN_MEAN and apart.max(initial=0) <= FROZEN_MOST)
 
 
 def _edges(grey: GreyPicture) -> GreyPicture:

@@ -62,6 +62,7 @@ class Link:
         self._client: paho.Client | None = None
         self._up = False
         self._under_way = 0
+        self._told = False  # whether this connection's end has been explained
         self._ended = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -118,6 +119,7 @@ class Link:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._ended.clear()
+            self._told = False
             try:
                 client = self._made()
                 client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
@@ -194,8 +196,13 @@ class Link:
         self, _client: paho.Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
         was_up, self._up = self._up, False
-        if was_up and not self._stop.is_set():  # else the reason was told before
+        if was_up and not self._stop.is_set():
             self._lose(f"broker {self.where}: connection lost: {reason}; readings wait in the outbox")
+        elif not self._told and not self._stop.is_set():
+            self._lose(
+                f"broker {self.where}: closed the connection without an answer: {reason}; "
+                "check that this is its MQTT port, and whether it wants TLS"
+            )
         self._ended.set()
 
     def _published(self, client: paho.Client, _data: Any, _mid: int, _reason: Any, _properties: Any) -> None:
@@ -208,6 +215,7 @@ class Link:
         self._on_message(bytes(message.payload))
 
     def _lose(self, problem: str) -> None:
+        self._told = True
         if problem != self.problem:
             log.warning("%s", problem)
         self.problem = problem

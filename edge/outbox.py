@@ -7,6 +7,7 @@ full, readings are held in memory, as many as `HELD_MAX`, and the reason is told
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,8 @@ import msgspec
 
 from contract.instants import from_ms
 from contract.messages import Reading, SettledSeq
+
+log = logging.getLogger("edge.outbox")
 
 HELD_MAX: Final = 600
 """Readings kept in memory while the disk takes none: ten minutes of one camera. [E]"""
@@ -149,7 +152,9 @@ class Outbox:
     def message(self, slip: Slip, *, sent_at_ms: int | None) -> Reading | None:
         """The reading as it is to be published now: `sent_at` and `oldest_seq` set. None when settled or unreadable.
 
-        `sent_at_ms` None leaves `sent_at` at the end of the window, for footage on media time.
+        One whose bytes are no reading here (a damaged disk, a newer version's) is passed over until the next start, so
+        that the readings after it can be settled. `sent_at_ms` None leaves `sent_at` at the end of the window, for
+        footage on media time.
         """
         with self._lock:
             if slip.number not in self._slips:
@@ -158,9 +163,23 @@ class Outbox:
             if body is None:
                 return None
             oldest_seq = next(iter(self._streams[slip.boot, slip.camera]))
-        reading = _DECODER.decode(body)
+        try:
+            reading = _DECODER.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as wrong:
+            self._pass_over(slip, wrong)
+            return None
         sent_at = reading.sent_at if sent_at_ms is None else from_ms(sent_at_ms)
         return msgspec.structs.replace(reading, sent_at=sent_at, oldest_seq=oldest_seq)
+
+    def _pass_over(self, slip: Slip, wrong: Exception) -> None:
+        log.error(
+            "outbox %s: reading %d of camera %s, boot %s, cannot be read and is passed over: %s; check the disk",
+            self.path, slip.seq, slip.camera, slip.boot, wrong,
+        )  # fmt: skip
+        with self._lock:
+            if slip.number in self._slips:
+                self._drop(slip)
+                self.lost += 1
 
     def _stored(self, slip: Slip) -> bytes | None:
         try:
@@ -173,13 +192,14 @@ class Outbox:
     def settle(self, settled: Iterable[SettledSeq]) -> list[Slip]:
         """Removes what the hub has settled. Returns what was removed. Unknown boots and cameras are passed over."""
         with self._lock:
-            gone: list[Slip] = []
+            found: dict[int, Slip] = {}
             for one in settled:
                 stream = self._streams.get((one.boot, one.camera))
                 for seq, number in () if stream is None else stream.items():
                     if seq > one.seq:
                         break
-                    gone.append(self._slips[number])
+                    found[number] = self._slips[number]
+            gone = list(found.values())
             if not gone:
                 return gone
             numbers = [(slip.number,) for slip in gone if slip.number not in self._held]

@@ -78,10 +78,17 @@ class Readings:
         self._closed_ms: dict[int, int] = {}
 
     def advance(self, to_ms: int) -> list[Reading]:
-        """The readings of all windows that end at or before `to_ms`, oldest first."""
+        """The readings of all windows that end at or before `to_ms`, oldest first.
+
+        A window that lies ahead by more than `CLOCK_STEP_MS` was opened by a clock since set back, and ends too.
+        """
         done: list[Reading] = []
         short, window = self._short, self._window
-        ended = [one for one in (short, window) if one is not None and one.to_ms <= to_ms]
+        ended = [
+            one
+            for one in (short, window)
+            if one is not None and (one.to_ms <= to_ms or one.from_ms > to_ms + CLOCK_STEP_MS)
+        ]
         for one in sorted(ended, key=lambda one: one.to_ms):
             if one is window:
                 self._window = None

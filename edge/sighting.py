@@ -38,7 +38,8 @@ class PictureMismatch(ValueError):
 class Sighting:
     """Facts of one analysed frame. `people_m`: (n, 2), NaN where off the surfaces. `hidden`: cells behind vehicles.
 
-    `usable` is False while the picture is frozen, dark, covered or moved: then nothing was observed.
+    `usable` is False while the picture is frozen, dark, covered or moved: then nothing was observed, and neither
+    vehicles nor crossings are told.
     """
 
     captured_ms: int
@@ -85,6 +86,7 @@ class Sight:
         facts = self._vehicles.update(list(filter(_is_vehicle, tracks)), alive, frame.captured_ms)
         if self.camera.lines:
             self._count_crossings(tracks, boxes)
+        crossings = self._lines.take()
         return Sighting(
             captured_ms=frame.captured_ms,
             clock=frame.clock,
@@ -92,9 +94,9 @@ class Sight:
             usable=usable,
             people_m=placed.points_m,
             hidden=self.ground.hidden_cells(boxes[vehicles]),
-            vehicles=facts,
-            vehicle_moving=self._vehicles.any_moving(alive),
-            crossings=self._lines.take(),
+            vehicles=facts if usable else (),
+            vehicle_moving=usable and self._vehicles.any_moving(alive),
+            crossings=crossings if usable else (),
         )
 
     def _fit_to(self, width: int, height: int) -> None:

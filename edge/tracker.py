@@ -50,11 +50,14 @@ class TrackIds:
         self._count = 0
 
     def is_new_day(self, captured_ms: int) -> bool:
-        """True once for each day; ids made after it belong to the new day."""
+        """True when the day has changed; ids made after it belong to the new day.
+
+        The count goes on, since a clock that steps back over midnight comes to the same day, and prefix, again.
+        """
         day = captured_ms // DAY_MS
         if day == self._day:
             return False
-        self._day, self._count = day, 0
+        self._day = day
         self._prefix = hashlib.sha256(f"{self._seed}/{day}".encode()).hexdigest()[:10]
         return True
 
@@ -214,7 +217,9 @@ class Tracker:
         self._spread = np.concatenate([self._spread, spread])
 
     def _forget(self, captured_ms: int) -> None:
-        keep = [i for i, track in enumerate(self.tracks) if captured_ms - track.seen_ms <= _coast_ms(track)]
+        keep = [
+            i for i, track in enumerate(self.tracks) if abs(captured_ms - track.seen_ms) <= _coast_ms(track)
+        ]
         if len(keep) == len(self.tracks):
             return
         self.tracks = [self.tracks[i] for i in keep]

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from models.fetch import FetchFailed, Progress, fetch
+from models.fetch import Progress, fetch
 from models.input_size import parsed
-from models.manifest import Manifest, ManifestWrong, Model, UnknownModel, manifest
+from models.manifest import Manifest, Model, UnknownModel, manifest
 from models.store import ModelMissing, WrongContent, home, located
 
 MEGABYTE = 1_000_000
@@ -21,7 +21,13 @@ def main(given: list[str] | None = None) -> int:
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
-    except (ManifestWrong, UnknownModel, WrongContent, FetchFailed, ModelMissing, OSError) as wrong:
+    except ModuleNotFoundError as missing:
+        print(
+            f"esplanade-models: {missing}; this needs the edge extra: install esplanade[edge]",
+            file=sys.stderr,
+        )
+        return 1
+    except (UnknownModel, ValueError, OSError) as wrong:
         print(f"esplanade-models: {wrong}", file=sys.stderr)
         return 1
 

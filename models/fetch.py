@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import tempfile
 import urllib.request
@@ -50,7 +51,7 @@ def fetch(model: Model, *, mirror: str | None = None, progress: Progress = lambd
                 refused = WrongContent(
                     f"model {model.name}: {source} gave another file and was refused: {wrong}"
                 )
-            except (OSError, ValueError) as wrong:
+            except (OSError, ValueError, http.client.HTTPException) as wrong:
                 failures.append(f"{source}: {wrong}")
             else:
                 partial.replace(target)

@@ -203,7 +203,6 @@ allow_anonymous true
 persistence true
 persistence_location {self.store}/
 autosave_interval 1
-autosave_on_changes true
 max_inflight_messages {self.max_unacknowledged}
 max_queued_messages 0
 message_size_limit {MAX_PAYLOAD_BYTES}

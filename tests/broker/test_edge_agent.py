@@ -262,3 +262,36 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, change, says):
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_last_reading_of_footage_is_not_left_behind(tmp_path):
+    """The reader may be done before the agent has closed the window that the last frame stands in."""
+    clip = scene.clip(tmp_path / "clip.mp4", (scene.noise(i) for i in range(4)))
+    inside = Inside(settings(tmp_path, 1, source={"file": str(clip)}, period_s=60))
+    agent, (eye,) = inside.agent, inside.agent.eyes
+    eye.reader.start()
+    until(lambda: eye.reader.state().ended)  # few enough to be read ahead
+    assert all(eye.look() for _ in range(4))
+    assert eye.reader.drained
+    assert len(agent.outbox) == 0
+    assert not agent._all_over()
+    eye.look()
+    assert len(agent.outbox) == 1
+    assert not agent._all_over()
+    agent.outbox.close()
+
+
+def test_a_broker_that_hangs_up_without_an_answer_is_told(tmp_path, caplog):
+    import socket
+
+    with socket.create_server((HOST, 0)) as server:
+        path = settings(tmp_path, server.getsockname()[1])
+
+        def hang_up():
+            server.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with Inside(path):
+            until(lambda: "closed the connection without an answer" in caplog.text)
+        thread.join()

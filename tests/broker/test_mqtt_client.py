@@ -14,12 +14,14 @@ from hub.mqtt_client import READ_BYTES, ReadAheadClient
 
 WAIT_S = 30.0
 TOPIC = "sizes"
+# Our Mosquitto saves its whole store on changes, and reads the next acknowledgement after that.
+SAVING_S = 3.0
 
 
 def payloads() -> list[bytes]:
     chance = random.Random(11)
     sizes = [0, 1, 120, 127, 128, 16_383, 16_384, READ_BYTES - 4, READ_BYTES, READ_BYTES + 1, 120_000]
-    sizes += [chance.choice((3, 40, 900, 3000, 70_000)) for _ in range(600)]
+    sizes += [chance.choice((3, 40, 900, 3000, 30_000)) for _ in range(150)]
     return [b"%06d" % number + chance.randbytes(size) for number, size in enumerate(sizes)]
 
 
@@ -70,7 +72,7 @@ def test_every_size_and_every_acknowledgement(any_broker: Broker) -> None:
     reader.read(len(expected))
     last.wait_for_publish(WAIT_S)
     assert reader.got == expected
-    time.sleep(0.5)
+    time.sleep(SAVING_S)
     reader.close()
     # all were acknowledged: nothing comes again
     reader = Reader(any_broker.port)

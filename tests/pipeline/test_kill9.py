@@ -108,6 +108,7 @@ def test_each_part_is_killed_in_turn(town: Callable[..., Town], stored: Stored) 
     one.start_hub()
     one.agent.start()
     all_arrived(one, stored, accepted)
+    grown(one, stored, 3)
     assert is_acknowledged(one, alert)
     boots = {boot for boot, _, _ in stored(one.folder / "hub.sqlite")}
     assert len(boots) == 3

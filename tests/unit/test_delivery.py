@@ -189,3 +189,27 @@ def test_a_refusal_is_told_once(world, caplog):
     for _ in range(3):
         world.ack(0, refused=refused)
     assert caplog.text.count("refused reading 0: grid_broken") == 1
+
+
+def test_a_backlog_that_waits_for_the_hub_stops_no_repeats(world):
+    for seq in range(BACKLOG_OPEN_MAX + 100):
+        world.box.put(reading(seq, camera="unknown"))
+    world.delivery.again()
+    world.put(0, camera="wall")
+    assert ("boot-a", "wall", 0) in world.go()
+    said = world.go(AGAIN_WITHOUT_ACK_S + 1)
+    assert ("boot-a", "wall", 0) in said, "what the broker lost is said again"
+    assert ("boot-a", "unknown", 0) in said, "so is what the hub may by now accept"
+
+
+def test_a_damaged_reading_stops_no_other(world, caplog):
+    world.put(0, 1, 2)
+    world.box._db.execute("UPDATE reading SET body = CAST('no reading' AS BLOB) WHERE seq = 1")
+    assert seqs(world.go()) == [0, 2]
+    assert "reading 1 of camera gate" in caplog.text
+    world.ack(0)
+    world.now_s += AGAIN_AFTER_ACK_S + 1
+    world.ack(0)
+    world.delivery.step(world.wire)
+    (again,) = world.wire.said
+    assert (again.seq, again.oldest_seq) == (2, 2), "the hub is told not to wait for it"

@@ -17,6 +17,11 @@ from edge.backoff import Backoff
         "[Errno 111] Connection refused: 'rtsp://viewer:hunter2@10.0.0.7/stream'",
         "http://10.0.0.7/video.mjpg?user=admin&pwd=hunter2&fps=5",
         "http://10.0.0.7/cgi?channel=1&PassWord=hunter2",
+        "rtsp://viewer:hun/hunter2@10.0.0.7/stream",
+        "rtsp://viewer:#hunter2?@10.0.0.7:554/stream",
+        "rtsp://10.0.0.7:554/user=admin&password=hunter2&channel=1",
+        "rtsp://10.0.0.7:554/user=admin_password=hunter2_channel=1_stream=0.sdp",
+        "http://10.0.0.7/videostream.cgi?loginuse=admin&loginpas=hunter2",
         "two: rtsp://a:hunter2@h/1 and https://b:hunter2@h/2",
     ],
 )
@@ -27,7 +32,14 @@ def test_no_secret_survives(text):
 
 
 def test_what_holds_no_secret_stays():
-    for text in ("rtsp://10.0.0.7:554/a?fps=5", "/dev/video0", "mail@example.org", "http://h/p?q=a@b"):
+    for text in (
+        "rtsp://10.0.0.7:554/a?fps=5",
+        "/dev/video0",
+        "mail@example.org",
+        "http://h/p?q=a@b",
+        "rtsp://h:554/a@b",
+        "rtsp://h:8554",
+    ):
         assert redacted(text) == text
 
 

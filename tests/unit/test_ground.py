@@ -132,3 +132,49 @@ def test_an_unusable_calibration_says_what_to_do():
         Ground(scene.camera(polygon=((0.0, 60.0), (768.0, 60.0), (768.0, 61.0), (0.0, 61.0))), 0.5)
     with pytest.raises(GroundUnusable, match="at most 4096"):
         Ground(scene.camera(picture=(2304, 1728)), 0.5)
+
+
+def test_a_vehicle_hides_ground_from_a_low_camera_too():
+    import msgspec
+
+    low = Ground(msgspec.structs.replace(scene.camera(), height_m=1.9), 2.0)
+    assert not low.heads_usable
+    foot = scene.pixels([(0.0, 20.0)])[0]
+    hidden = low.hidden_cells(np.array([[foot[0] - 150, foot[1] - 160, foot[0] + 150, foot[1]]]))
+    assert hidden[low.frame.cell_of(0.0, 25.0)]
+    assert not hidden[low.frame.cell_of(0.0, 17.0)]
+
+
+def test_ground_whose_people_are_masked_but_for_their_feet_is_not_covered():
+    foot, head = scene.pixels([(0.0, 25.0)])[0], scene.pixels([(0.0, 25.0)], 1.65)[0]
+    knee = float(foot[1] - 0.2 * (foot[1] - head[1]))
+    above = ((0.0, 0.0), (768.0, 0.0), (768.0, knee), (0.0, knee))
+    masked = Ground(scene.camera(masks=(above,)), 2.0)
+    assert masked.frame.cell_of(0.0, 25.0) is None or not masked.covered[masked.frame.cell_of(0.0, 25.0)]
+    assert masked.covered[masked.frame.cell_of(0.0, 17.0)]
+
+
+def test_ground_whose_people_stand_out_of_the_picture_is_not_covered():
+    """A camera that looks steeply down sees ground at its upper edge, and of the people there only the feet."""
+    import msgspec
+
+    whole = scene.camera()
+    cut_px = float(
+        scene.pixels([(0.0, 25.0)], 0.6)[0][1]
+    )  # the new upper edge: 0.6 m above the ground at 25 m
+    bottom = scene.HEIGHT - int(cut_px)
+    points = tuple(
+        msgspec.structs.replace(pair, pixel=(pair.pixel[0], pair.pixel[1] - cut_px))
+        for pair in whole.surfaces[0].points
+    )
+    polygon = ((0.0, 0.0), (768.0, 0.0), (768.0, float(bottom)), (0.0, float(bottom)))
+    cut = Ground(
+        msgspec.structs.replace(
+            whole,
+            surfaces=(msgspec.structs.replace(whole.surfaces[0], polygon=polygon, points=points),),
+            picture=msgspec.structs.replace(whole.picture, height=bottom),
+        ),
+        2.0,
+    )
+    assert not cut.covered[cut.frame.cell_of(0.0, 25.0)]
+    assert cut.covered[cut.frame.cell_of(0.0, 19.0)]

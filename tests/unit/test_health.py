@@ -132,3 +132,45 @@ def test_the_real_static_scene_raises_nothing():
         health.observe(f.picture_bgr, f.captured_ms).state for f in Footage(footage, start_ms=0, loop=False)
     }
     assert states == {"good"}
+
+
+@pytest.mark.parametrize("quality", ["20", "28"])
+def test_a_hung_sensor_behind_a_living_encoder_is_frozen_and_a_quiet_scene_is_not(tmp_path, quality):
+    """Each key frame rounds the one picture anew, so its bytes differ; the noise of a living sensor differs more."""
+    from edge.footage import Footage
+
+    options = {"preset": "veryfast", "tune": "zerolatency", "g": "25", "crf": quality}
+    states = {}
+    for name, pictures in (
+        ("hung", [scenery(1)] * 150),
+        ("quiet", [np.clip(scenery(1) + still_noise(i), 0, 255).astype(np.uint8) for i in range(150)]),
+    ):
+        clip = scene.clip(tmp_path / f"{name}.mp4", pictures, options=options)
+        shown = [(f.picture_bgr, f.captured_ms) for f in Footage(clip, start_ms=0)]
+        assert len({picture[24:-24].tobytes() for picture, _ in shown}) > 5, "the encoder changes the bytes"
+        health = PictureHealth()
+        states[name] = [health.observe(picture, at_ms).state for picture, at_ms in shown]
+    assert states["hung"][-1] == "frozen"
+    assert set(states["quiet"]) == {"good"}
+
+
+def still_noise(seed):
+    """A good sensor by day: one grey level of noise."""
+    return np.rint(np.random.default_rng(seed).normal(0.0, 1.0, (240, 320, 3)))
+
+
+def test_one_who_walks_through_a_noiseless_picture_keeps_it_alive():
+    def with_walker(i):
+        picture = scenery(1)
+        picture[100:130, 20 + 2 * i : 28 + 2 * i] += 12
+        return picture
+
+    assert set(judged([with_walker(i) for i in range(100)])) == {"good"}
+
+
+def test_a_clock_set_back_delays_no_verdict():
+    health = PictureHealth()
+    for i in range(40):
+        health.observe(scene.noise(1 if i > 35 else i), 3_600_000 + 500 * i)
+    states = [health.observe(scene.noise(1), 500 * i).state for i in range(30)]
+    assert states[-1] == "frozen"

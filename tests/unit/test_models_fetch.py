@@ -167,3 +167,39 @@ def test_command_measures_time(capsys):
     line = capsys.readouterr().out.splitlines()[-1].split()
     assert line[:2] == ["ssdlite-mobilenet-v2", "192x256"]
     assert all(float(number) > 0 for number in line[2:])
+
+
+def test_what_is_no_web_server_is_named(model):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def nonsense():
+            client, _ = server.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(b"220 mail.example ESMTP\r\n")
+
+        thread = threading.Thread(target=nonsense)
+        thread.start()
+        with pytest.raises(FetchFailed, match="220 mail"):
+            fetch(model, mirror=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+    with pytest.raises(FetchFailed, match="control characters"):
+        fetch(model, mirror="http://127.0.0.1/a folder")
+    assert left(model) == []
+
+
+def test_a_wrong_size_is_said_in_one_line(capsys):
+    assert command.main(["bench", manifest().default, "--input-size", "8x8"]) == 1
+    assert "input_size (8, 8) must lie between" in capsys.readouterr().err
+
+
+def test_bench_without_the_edge_extra_says_what_to_install(monkeypatch, capsys):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    monkeypatch.delitem(sys.modules, "models.bench", raising=False)
+    monkeypatch.delattr("models.bench", raising=False)
+    assert command.main(["bench"]) == 1
+    assert "install esplanade[edge]" in capsys.readouterr().err

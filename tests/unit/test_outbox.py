@@ -199,3 +199,10 @@ def test_a_newer_layout_is_refused(tmp_path):
     db.close()
     with pytest.raises(OutboxUnusable, match="layout 9"):
         Outbox(path)
+
+
+def test_an_ack_that_names_a_stream_twice_is_as_good_as_one(outbox):
+    for seq in range(3):
+        outbox.put(reading(seq))
+    assert [slip.seq for slip in outbox.settle(settled(0) + settled(1))] == [0, 1]
+    assert [slip.seq for slip in outbox] == [2]

@@ -234,3 +234,22 @@ def test_a_clock_set_back_by_an_hour_goes_on_at_once(ground):
 def test_an_impossible_crowd_in_one_cell_is_bounded_as_the_contract_demands(ground):
     out = run(ground, [sighting(ground, START_MS, [(1.0, 21.0)] * 80)])
     assert checked(out[0]).ground.people.max() == pytest.approx(48.0)
+
+
+@pytest.mark.parametrize("cell_m", [0.54, 0.7, 1.21, 2.0])
+def test_the_fullest_cell_there_may_be_is_accepted_at_any_cell_size(cell_m):
+    small = Ground(scene.camera(polygon=((0, 400), (scene.WIDTH, 400), (scene.WIDTH, 576), (0, 576))), cell_m)
+    row, column = np.argwhere(small.covered)[small.covered.sum() // 2]
+    x, y = small.frame.centres_m()
+    out = run(small, [sighting(small, START_MS, [(x[row, column], y[row, column])] * 300)])
+    assert checked(out[0]).ground.people.max() == pytest.approx(12.0 * cell_m**2, abs=0.01)
+
+
+def test_a_clock_set_back_in_the_middle_of_a_window_goes_on_at_once(ground):
+    made = readings(ground)
+    made.add(sighting(ground, START_MS, moving=True))
+    back = START_MS - 3_600_000
+    assert [r.captured_to for r in made.advance(back)] == [from_ms(START_MS + 200), from_ms(START_MS + 1_000)]
+    made.add(sighting(ground, back))
+    (reading,) = made.advance(back + 1_000)
+    assert reading.captured_to == from_ms(back + 1_000)

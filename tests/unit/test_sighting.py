@@ -93,3 +93,16 @@ def test_a_frozen_picture_is_not_usable():
     usable = [looking.see(Frame(still.copy(), START_MS + 500 * i, "media")).usable for i in range(40)]
     assert usable[0]
     assert not usable[-1]
+
+
+def test_an_unusable_picture_tells_no_vehicles_and_no_crossings():
+    camera = scene.camera(lines=[("gate-line", (-5.0, 20.0), (5.0, 20.0))])
+    car = [300.0, 200.0, 420.0, 260.0]
+    looks = [scene.detections([scene.person_box(0.0, 24.0 - 0.25 * i)], [car]) for i in range(40)]
+    looking = sight(camera, Drawn(*looks))
+    still = frame().picture_bgr
+    seen = [looking.see(Frame(still.copy(), START_MS + 500 * i, "media")) for i in range(40)]
+    assert any(one.usable and one.vehicles for one in seen)
+    unusable = [one for one in seen if not one.usable]
+    assert unusable
+    assert not any(one.vehicles or one.vehicle_moving or one.crossings for one in unusable)

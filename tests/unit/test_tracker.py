@@ -119,3 +119,21 @@ def test_same_input_same_tracks():
         return [[x, y, x + 30, y + 80] for x, y in frames[i]]
 
     assert walk(tracker(), boxes, 30) == walk(tracker(), boxes, 30)
+
+
+def test_a_clock_that_steps_back_over_midnight_gives_no_id_twice():
+    ids = TrackIds("boot", "gate")
+    midnight = 20_001 * DAY_MS
+    names = []
+    for at_ms in (midnight - 20, midnight + 5, midnight - 10, midnight + 30):
+        assert ids.is_new_day(at_ms)
+        names += [ids.next() for _ in range(5)]
+    assert len(set(names)) == len(names)
+
+
+def test_a_clock_set_back_leaves_no_ghosts():
+    followed = tracker()
+    walk(followed, lambda i: [[100, 100, 130, 190]], 10)
+    back_ms = START_MS - 3_600_000
+    followed.update(scene.detections([]), back_ms)
+    assert followed.tracks == []
