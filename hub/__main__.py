@@ -23,11 +23,14 @@ from hub.config import (
     read_config,
     settings,
 )
+from hub.memory import UnusableMemory
 from hub.replay import ReplayError, read_readings, replay
 from hub.site import read_site
 from hub.store import StoreError
 
 FAILED = 2
+# Each says in its text what to do; anything else is our own failure and keeps its traceback.
+EXPECTED = (FileError, ConfigError, StoreError, CannotListen, ReplayError, NotFittable, UnusableMemory)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _replay(asked)
         found = _settings(asked)
         return _check(found) if asked.command == "check" else _run(found, quiet=asked.quiet)
-    except (FileError, ConfigError, StoreError, CannotListen, ReplayError, NotFittable) as error:
+    except EXPECTED as error:
         print(f"esplanade-hub: {error}", file=sys.stderr)
         return FAILED
 

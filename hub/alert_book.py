@@ -89,10 +89,10 @@ class AlertBook:
         """Takes one finding in: moves the delays, then the alert. `look` gives the video link for it."""
         key = _key(finding.family, finding.subject)
         record = self._records.get(key)
-        if record is None and not finding.on:
-            return []  # no clock runs, and nothing starts one
         steps = steps_of(finding.family)
         delays = self._delays.get(key)
+        if record is None and not finding.on and not any(delay.running for delay in delays or ()):
+            return []  # no clock runs, and nothing starts one
         if delays is None or len(delays) != len(steps):
             delays = self._delays[key] = [Delay() for _ in steps]
         for i, (rule, delay, verdict) in enumerate(zip(steps, delays, finding.verdicts, strict=True), 1):
@@ -119,6 +119,13 @@ class AlertBook:
         if record.condition == "pending":
             return self._pending(key, record, finding, step, delays, now_ms, look)
         return self._open(key, record, finding, step, now_ms, look)
+
+    def rest(self, *, forget: bool = False) -> None:
+        """Nobody judged for a while: that time counts for no delay. `forget`: and what was judged lies ahead of now."""
+        for delay in (delay for delays in self._delays.values() for delay in delays):
+            delay.at_ms = None
+            if forget:
+                delay.newest_ms = None
 
     def tick(self, now_ms: int) -> list[Transition]:
         """What time alone does: shelves and outages run out, unacknowledged alerts escalate."""
@@ -288,9 +295,7 @@ class AlertBook:
         record.advice = (*advice(rule.id), *ours)[:_ADVICE_MAX]
 
     def _outage(self, record: Record) -> Outage | None:
-        return next(
-            (o for o in self._outages if (o.family, o.subject) == (record.family, record.subject)), None
-        )
+        return next((one for one in self._outages if one.covers(record)), None)
 
     def _move(self, record: Record, event: Event, now_ms: int, by: str | None = None) -> Transition:
         condition, handling = record.condition, record.handling
@@ -376,10 +381,12 @@ class AlertBook:
             raise IllegalAction("out of service needs a reason", "say what is being worked on")
         if not now_ms < action.until_ms <= now_ms + OUT_OF_SERVICE_MAX_MS:
             raise IllegalAction("it must end within seven days from now", "choose a time in that range")
-        self._outages = [o for o in self._outages if (o.family, o.subject) != (family, action.subject)]
+        same = (action.rule, action.subject)
+        self._outages = [one for one in self._outages if (one.rule, one.subject) != same]
         self._outages.append(
             Outage(
                 family=family,
+                rule=action.rule,
                 subject=action.subject,
                 until_ms=action.until_ms,
                 by=action.by,
@@ -390,6 +397,8 @@ class AlertBook:
         record = self._records.get(key)
         if record is None or record.condition == "pending" or record.handling == "out_of_service":
             return []
+        if self._outage(record) is None:
+            return []  # what is open now is another rule of the family
         moved = self._move(record, Event.OUT_OF_SERVICE, now_ms, action.by)
         return [moved, *self._close_if_over(key, record, now_ms)]
 

@@ -44,13 +44,23 @@ class Record(Struct, kw_only=True, omit_defaults=True):
 
 
 class Outage(Struct, frozen=True, kw_only=True):
-    """A rule that a technician has taken out of service on one subject, until a moment."""
+    """A rule that a technician has taken out of service on one subject, until a moment.
+
+    `rule` is one rule's id, and then the graver ones of its family still sound, or the family's name for all of them.
+    """
 
     family: Family
+    rule: str
     subject: str
     until_ms: int
     by: str
     reason: str
+
+    def covers(self, record: Record) -> bool:
+        return (self.family, self.subject) == (record.family, record.subject) and self.rule in (
+            record.rule,
+            record.family.value,
+        )
 
 
 class StoredBook(Struct, kw_only=True, omit_defaults=True):

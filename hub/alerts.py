@@ -198,6 +198,8 @@ def diagram() -> str:
         "- Not acknowledged in time, an alert escalates: medium after 10 minutes, high after 2, at most three times.",
         "- Silence of a camera causes no alert but `sensor.silent`: where nothing is seen, every other rule is",
         "  unknown, its delays stand still, and what is active stays open.",
+        "- The hub's own silence (a restart, a stalled machine) is unknown too: no delay counts it, and no camera is",
+        "  blamed for it.",
         "",
     ]
     return "\n".join(lines)

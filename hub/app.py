@@ -32,6 +32,7 @@ from hub.mqtt import Link
 from hub.records import Records
 from hub.site import read_site
 from hub.store import Store
+from hub.wall_clock import WallClock
 
 log = logging.getLogger("hub")
 
@@ -48,10 +49,6 @@ def version() -> str:
         return installed_version("esplanade")
     except PackageNotFoundError:
         return "unknown"
-
-
-def wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -89,7 +86,7 @@ class _Server(uvicorn.Server):
 class Hub:
     """One running hub. `run` serves in the calling thread until a signal; `start` and `stop` are for tests."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], int] = wall_ms) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], int] | None = None) -> None:
         """Reads the files, binds the port, opens the database and rebuilds what was known before.
 
         Raises FileError, CannotListen or StoreError, with nothing left open.
@@ -102,7 +99,7 @@ class Hub:
             self._socket = opened.enter_context(listening(settings.listen.host, settings.listen.port))
             self.store = opened.enter_context(Store(settings.database))
             self.records = opened.enter_context(closing(Records(settings.database)))
-            self._wire(assessment, clock)
+            self._wire(assessment, clock or WallClock())
             self.judge.recall()
             self._server = self._new_server()
             self._opened = opened.pop_all()
@@ -226,6 +223,6 @@ class Hub:
         self._stop_parts()
 
 
-def create_app(settings: Settings, *, clock: Callable[[], int] = wall_ms) -> Hub:
+def create_app(settings: Settings, *, clock: Callable[[], int] | None = None) -> Hub:
     """A hub, wired and not yet started."""
     return Hub(settings, clock=clock)

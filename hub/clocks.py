@@ -23,6 +23,7 @@ PACE_SLACK_MS = 1_000  # [E] jitter of the network and of batches
 PACE_SLACK_SHARE = 0.2
 SAMPLE_EVERY_MS = 250  # [E] readings of many cameras in one batch say the same thing
 JUMP_MS = 2_000  # [E] the device's clock was set, or a queue drains: what came before says nothing about now
+BOOTS_MAX = 20  # [E] of one agent; one heard again later is measured again in seconds
 CORRECTED_MS = int(limits.CLOCK_OFFSET_CORRECTED_S * 1000)
 
 
@@ -75,7 +76,7 @@ class Clock:
 
 
 class Clocks:
-    """The clocks of all boots, by (agent, boot)."""
+    """The clocks of boots, by (agent, boot): of each agent those that came last."""
 
     def __init__(self, known: dict[tuple[str, str], int] | None = None) -> None:
         self._clocks = {key: Clock(offset_ms) for key, offset_ms in (known or {}).items()}
@@ -84,6 +85,10 @@ class Clocks:
         key = (agent, boot)
         clock = self._clocks.get(key)
         if clock is None:
+            # a boot's name comes off the wire: there may be any number of them
+            of_agent = [one for one in self._clocks if one[0] == agent]
+            for one in of_agent[: max(0, len(of_agent) + 1 - BOOTS_MAX)]:
+                del self._clocks[one]
             clock = self._clocks[key] = Clock()
         return clock
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from contract.geometry import BoolGrid, FloatGrid
-from contract.instants import to_ms
-from contract.messages import Reading
+from contract.intake import Observation
 from hub.crowd import CRITICAL_PER_M2, SLOPE_Z, Slope, UntilCritical, box_sum, theil_sen, time_to_critical
 from hub.ground import Ground
 from hub.merge import Fused
@@ -98,11 +97,13 @@ class Inflow:
     _answered: int = -1
     _walkable: dict[int, FloatGrid] = field(default_factory=dict)
 
-    def count_crossings(self, reading: Reading, lines: tuple[str, ...]) -> None:
+    def count_crossings(self, observation: Observation, lines: tuple[str, ...]) -> None:
         """Takes the crossings of people over the camera's lines; a line not named was crossed by nobody."""
+        reading = observation.reading
         if not lines or (reading.grid is None and not reading.crossings):
             return
-        start, end = to_ms(reading.captured_from), to_ms(reading.captured_to)
+        # not the reading's own times: those are before the device's clock was corrected
+        start, end = observation.captured_from_ms, observation.captured_to_ms
         for line in lines:
             forward = sum(c.forward for c in reading.crossings if c.line == line and c.kind == "person")
             backward = sum(c.backward for c in reading.crossings if c.line == line and c.kind == "person")

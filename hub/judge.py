@@ -186,10 +186,8 @@ class Judge:
         found = fault(self._clock(), "a round of the judge")
         self._note_fault(found)
         for item in items:
-            if isinstance(item, Asked) and not item.answer.done():
-                item.answer.set_exception(
-                    RuntimeError("the hub failed on this; see hub.fault in /api/v1/state")
-                )
+            if isinstance(item, Asked):
+                _fail(item.answer, RuntimeError("the hub failed on this; see hub.fault in /api/v1/state"))
         # memory may say settled where the disk does not
         self._ingest.streams = self._store.streams()
         if self._link is not None:
@@ -205,10 +203,10 @@ class Judge:
                 try:
                     answers.append((item.answer, item.do(batch, self.now_ms)))
                 except IllegalAction as error:
-                    item.answer.set_exception(error)
+                    _fail(item.answer, error)
                 except Exception as error:  # noqa: BLE001 told to who asked, and shown
                     self._note_fault(fault(batch.at_ms, "doing what a person asked for"))
-                    item.answer.set_exception(error)
+                    _fail(item.answer, error)
         if self._unjudged_ms is not None or answers or time.monotonic() - self._ticked_s >= TICK_S:
             step = self._step(self.now_ms, batch) or step
         self._commit(batch)
@@ -216,7 +214,8 @@ class Judge:
             self._link.acknowledge(arrivals)
             self._acknowledged = self._counts.get("readings", 0)
         for answer, result in answers:
-            answer.set_result(result)
+            if not answer.done():  # who asked may have gone away
+                answer.set_result(result)
         self._tell(batch, step, connected=any(isinstance(item, _Connected) for item in items))
         self._forget_old()
 
@@ -362,3 +361,9 @@ class Judge:
             faults=self.faults,
             fault=self._last_fault,
         )
+
+
+def _fail(answer: Future[Any], error: Exception) -> None:
+    """Tells who asked, unless they have gone away."""
+    if not answer.done():
+        answer.set_exception(error)

@@ -29,6 +29,7 @@ class Memory(Struct, kw_only=True, omit_defaults=True):
     version: int
     site: str
     started_ms: int | None = None
+    stepped_ms: int | None = None
     cells: RememberedCells | None = None
     patches: dict[str, tuple[PatchSample, ...]] = {}
     levels: dict[str, LevelMemory] = {}

@@ -65,12 +65,16 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """People per cell where `observed`; `disputed` cells are those where a camera was overruled by a larger count."""
+    """People per cell where `observed`; `disputed` cells are those where a camera was overruled by a larger count.
+
+    `observers`: how many cameras observe the cell.
+    """
 
     people: FloatGrid
     variance: FloatGrid
     observed: BoolGrid
     disputed: BoolGrid
+    observers: npt.NDArray[np.uint8]
 
 
 def counting_sigma(people: float) -> float:
@@ -84,6 +88,7 @@ def merge(sheets: Sequence[Sheet], shape: tuple[int, int], patch_cells: int) -> 
     weighted, weights, variance = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     observed = np.zeros(shape, dtype=np.bool_)
     disputed = np.zeros(shape, dtype=np.bool_)
+    observers = np.zeros(shape, dtype=np.uint8)
     for i, sheet in enumerate(sheets):
         box = sheet.box.slices
         kept = sheet.weight * sheet.observed
@@ -95,6 +100,7 @@ def merge(sheets: Sequence[Sheet], shape: tuple[int, int], patch_cells: int) -> 
         believed = np.maximum(sheet.sigma_people**2, _VAR_CELL_PER_PERSON * sheet.people)
         variance[box] += kept**2 * believed
         observed[box] |= sheet.observed
+        observers[box] += sheet.observed
     trusted = weights > 0.0
     safe = np.where(trusted, weights, 1.0)
     people, spread = weighted / safe, variance / safe**2
@@ -107,7 +113,7 @@ def merge(sheets: Sequence[Sheet], shape: tuple[int, int], patch_cells: int) -> 
             top[box] = np.maximum(top[box], np.where(sheet.observed, sheet.people, 0.0))
         people = np.where(lost, top, people)
         spread = np.where(lost, _VAR_CELL_PER_PERSON * top, spread)
-    return Fused(people, spread, observed, disputed)
+    return Fused(people, spread, observed, disputed, observers)
 
 
 @lru_cache(maxsize=64)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from contract.geometry import FloatGrid
 from contract.instants import from_ms
 from contract.intake import Observation
+from contract.limits import FUTURE_MAX_S
 from contract.messages import AgentStatus, CameraHealth, ZoneState
 from hub.access import Standing, judge_access
 from hub.actions import (
@@ -34,6 +34,7 @@ from hub.camera_state import camera_state
 from hub.crowd_findings import crowd_findings, entered_finding
 from hub.finding import Finding
 from hub.ground import survey
+from hub.heat import heat_map
 from hub.inflow import Inflow
 from hub.memory import VERSION, CameraMark, Memory, decode, encode
 from hub.merge import Fused
@@ -52,6 +53,7 @@ from hub.zone_crowd import CrowdMeter, ZoneCrowd
 from hub.zone_level import LevelMemory, settle, zone_state
 
 RECALL_MS = 300_000  # how far back stored readings must be recalled after a restart
+_SET_BACK_MS = round(FUTURE_MAX_S * 1000)
 
 __all__ = [
     "RECALL_MS",
@@ -96,6 +98,8 @@ class Monitor:
         self._permits = list(kept.permits)
         self._sampled: tuple[int, Fused] | None = None
         self._recalled_ms: int | None = None
+        self._stepped_ms = kept.stepped_ms
+        self._listening_ms: int | None = None
         self._heat: tuple[int, Heat] | None = None
         self._area_zone = {area.id: _zone_of(site, area) for area in site.areas}
         for camera, mark in kept.cameras.items():
@@ -186,6 +190,7 @@ class Monitor:
                 version=VERSION,
                 site=self._site.site,
                 started_ms=self._state.started_ms,
+                stepped_ms=self._stepped_ms,
                 cells=self._remembered.store(),
                 patches=self._meter.store(),
                 levels=self._levels,
@@ -203,6 +208,7 @@ class Monitor:
     def step(self, now_ms: int, *, heat: bool = True) -> Step:
         """Judges what is known at `now_ms`. Without `heat` the step may carry the heat map of an earlier one."""
         self._end_recall()
+        self._note_pause(now_ms)
         self._permits = [permit for permit in self._permits if permit.until_ms > now_ms]
         view = self._state.view(now_ms)
         self._look(view)
@@ -223,6 +229,7 @@ class Monitor:
         for memory in self._state.cameras.values():
             transitions += self._book.judge(self._sensor(memory, view), now_ms, self._video_link)
         transitions += self._book.tick(now_ms)
+        self._stepped_ms = now_ms
         return Step(
             now_ms=now_ms,
             zones=zones,
@@ -234,6 +241,32 @@ class Monitor:
                 camera_state(self._state, memory, now_ms) for memory in self._state.cameras.values()
             ),
         )
+
+    def _note_pause(self, now_ms: int) -> None:
+        """After a time in which nobody judged, no clock of a rule counts it: what was not seen is unknown.
+
+        After a restart the clock on the wall may also have been set back: then all that was captured lies ahead.
+        """
+        last_ms = self._stepped_ms
+        if last_ms is None:
+            return
+        set_back = last_ms > now_ms + _SET_BACK_MS
+        if not set_back and now_ms - last_ms <= self._state.longest_silence_ms:
+            return
+        self._listening_ms = now_ms
+        self._book.rest(forget=set_back)
+        for stops in self._stops.values():
+            stops.at_ms = None
+        for risk in self._risks.values():
+            risk.at_ms = None
+        if set_back:
+            self._state.forget_times()
+            self._inflow, self._sampled = Inflow(self._ground, self._site.zones), None
+            self._meter = CrowdMeter(self._site, self._ground)
+            for watch in self._watches.values():
+                watch.seen_ms = None
+            for stops in self._stops.values():
+                stops.rewind(now_ms)
 
     def _look(self, view: SiteView) -> None:
         """Keeps what is seen: last known people, and one sample for each capture instant."""
@@ -291,7 +324,11 @@ class Monitor:
         seen, place = view.places[i], self._ground.areas[i - len(self._site.zones)]
         at_ms = view.now_ms if seen.captured_ms is None else seen.captured_ms
         permit = in_force(area.id, area.permits, self._permits, "person", at_ms, self._site.time_zone_info)
-        people = None if seen.captured_ms is None else float(place.share @ view.fused.people.ravel())
+        people = None
+        if seen.captured_ms is not None:
+            # One person is less than cameras may differ by: whoever sees nobody there must not weigh them away.
+            fused = float(place.share @ view.fused.people.ravel())
+            people = max(fused, self._state.most_counted(i, seen.cameras))
         held = float(place.share @ self._remembered.people().ravel())
         x, y = centroid(area.polygon)
         return entered_finding(
@@ -353,7 +390,7 @@ class Monitor:
                 if level is not None and (lost.ravel() & place.cells).any():
                     stakes.append(Stake(zone.id, zone.name, level))
         zone_id = memory.zones[0] if memory.zones else None
-        return sensor_finding(self._state, memory, view.now_ms, stakes, zone_id)
+        return sensor_finding(self._state, memory, view.now_ms, stakes, zone_id, self._listening_ms)
 
     def _video_link(self, finding: Finding) -> str | None:
         """Of the finding's cameras that have a link, the one that sees the spot best by geometry."""
@@ -371,31 +408,12 @@ class Monitor:
 
     def _heat_of(self, view: SiteView, *, anew: bool) -> Heat:
         if self._heat is None or (anew and self._heat[0] != view.version):
-            frame = self._ground.frame
-            self._heat = (
-                view.version,
-                Heat(
-                    origin_m=frame.origin_m,
-                    cell_m=frame.cell_m,
-                    columns=frame.columns,
-                    rows=frame.rows,
-                    density_per_m2=_cells(view.fused, self._ground.walkable_m2),
-                ),
-            )
+            self._heat = (view.version, heat_map(view.fused, self._ground))
         return self._heat[1]
 
     def _count_crossings(self, observation: Observation) -> None:
         camera = self._state.cameras[observation.reading.camera].camera
-        self._inflow.count_crossings(observation.reading, tuple(line.id for line in camera.lines))
-
-
-def _cells(fused: Fused, walkable_m2: FloatGrid) -> tuple[float | None, ...]:
-    shown = fused.observed & (walkable_m2 > 0.0)
-    density = np.round(fused.people / np.where(shown, walkable_m2, 1.0), 2)
-    return tuple(
-        value if seen else None
-        for value, seen in zip(density.ravel().tolist(), shown.ravel().tolist(), strict=True)
-    )
+        self._inflow.count_crossings(observation, tuple(line.id for line in camera.lines))
 
 
 def _zone_of(site: Site, area: Area) -> str | None:

@@ -7,6 +7,7 @@ while the ground it rests on is out of sight.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from contract.geometry import BoolGrid, FloatGrid
@@ -16,27 +17,37 @@ from hub.merge import Fused
 
 
 class RememberedCells(Struct, frozen=True, kw_only=True):
-    """For storing: cells ever observed (bitmap), and the last people in every cell (float32, little-endian)."""
+    """For storing: cells ever observed (bitmap), the last people in every cell (float32, little-endian), and how many
+    cameras watched a cell when they last differed there (one byte each)."""
 
     frame: tuple[float, int, int, int, int]
     ever: bytes
     people: bytes
+    disputed_by: bytes = b""
 
 
 class RememberedGround:
-    """Last known people in each cell."""
+    """Last known people in each cell.
+
+    Where cameras differed and one of them has gone, the others were the overruled ones: what they say now does not
+    replace what was known, until as many watch the cell again as did then.
+    """
 
     def __init__(self, ground: Ground, stored: RememberedCells | None = None) -> None:
         self._ground = ground
         self._people: FloatGrid = np.zeros(ground.frame.shape)
         self._ever: BoolGrid = np.zeros(ground.frame.shape, dtype=np.bool_)
-        self._observed: BoolGrid = np.zeros(ground.frame.shape, dtype=np.bool_)
+        self._seen: BoolGrid = np.zeros(ground.frame.shape, dtype=np.bool_)
+        self._disputed_by: npt.NDArray[np.uint8] = np.zeros(ground.frame.shape, dtype=np.uint8)
         # After a change of the site file the cells are others: what was remembered of them says nothing.
         if stored is not None and stored.frame == self._frame:
             bits = np.unpackbits(np.frombuffer(stored.ever, dtype=np.uint8), count=self._ever.size)
             self._ever = bits.astype(np.bool_).reshape(ground.frame.shape)
             last = np.frombuffer(stored.people, dtype="<f4", count=self._ever.size)
             self._people = last.astype(np.float64).reshape(ground.frame.shape)
+            by = np.frombuffer(stored.disputed_by, dtype=np.uint8)
+            if by.size == self._ever.size:
+                self._disputed_by = by.reshape(ground.frame.shape)
 
     @property
     def _frame(self) -> tuple[float, int, int, int, int]:
@@ -45,13 +56,19 @@ class RememberedGround:
 
     def update(self, fused: Fused) -> None:
         # Kept in single precision, as it is stored, so that a restart changes no bit.
-        self._people = np.where(fused.observed, fused.people.astype("<f4"), self._people)
-        self._observed = fused.observed
+        settled = fused.observed & (fused.observers >= self._disputed_by)
+        self._disputed_by = np.where(
+            fused.disputed, fused.observers, np.where(settled, np.uint8(0), self._disputed_by)
+        )
+        people = fused.people.astype("<f4")
+        self._seen = settled | fused.disputed
+        more = fused.observed & (people > self._people)
+        self._people = np.where(self._seen | more, people, self._people)
         self._ever = self._ever | fused.observed
 
     def lost(self) -> BoolGrid:
-        """Cells once observed that nobody observes now."""
-        return self._ever & ~self._observed
+        """Cells once observed that nobody observes now, or nobody who may say that they have emptied."""
+        return self._ever & ~self._seen
 
     def people(self) -> FloatGrid:
         """People now where observed, and as last known where not."""
@@ -77,4 +94,5 @@ class RememberedGround:
             frame=self._frame,
             ever=np.packbits(self._ever).tobytes(),
             people=self._people.astype("<f4").tobytes(),
+            disputed_by=self._disputed_by.tobytes(),
         )

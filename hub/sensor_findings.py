@@ -28,14 +28,24 @@ class Stake:
 
 
 def sensor_finding(
-    state: SiteState, memory: CameraMemory, now_ms: int, stakes: Sequence[Stake], zone: str | None
+    state: SiteState,
+    memory: CameraMemory,
+    now_ms: int,
+    stakes: Sequence[Stake],
+    zone: str | None,
+    listening_ms: int | None = None,
 ) -> Finding:
-    """One camera's silence. Where it leaves a zone of medium level or more blind, at once and with that severity."""
+    """One camera's silence. Where it leaves a zone of medium level or more blind, at once and with that severity.
+
+    `listening_ms`: since when this hub listens, after it did not for a while; a camera is not blamed for that time.
+    """
     camera = memory.camera
     condition = state.condition(camera.id, now_ms)
+    awaited = condition == "never" and state.silent_for_ms(camera.id, now_ms) <= 0
+    just_back = listening_ms is not None and now_ms - listening_ms <= memory.silent_after_ms
     if condition == "live":
         verdict = Verdict.OFF if memory.good_readings >= GOOD_READINGS else Verdict.HOLD
-    elif condition == "never" and state.silent_for_ms(camera.id, now_ms) <= 0:
+    elif awaited or (just_back and condition != "bad_picture"):
         verdict = Verdict.HOLD
     else:
         verdict = Verdict.ON

@@ -5,6 +5,7 @@ A camera that is silent, or whose picture is bad, sees nothing: its cells become
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,7 @@ from hub.vehicles import Sighting, Vehicle, associate
 SILENT_AFTER_MIN_MS = 3_000
 SILENT_AFTER_PERIODS = 3
 GOOD_READINGS = 3  # a camera that was silent is believed steady after so many
+TRACK_AGE_MAX_MS = 60_000  # [E] no track is older than that in a reading, whatever it says
 
 
 @dataclass(slots=True)
@@ -130,9 +132,7 @@ class SiteState:
             memory.grid_ms, memory.grid_heard_ms = captured_ms, heard_ms
             memory.grids += 1
             memory.covered_cells = int(np.count_nonzero(ground.covered))
-            sheet = self._sheet(reading.camera, ground)
-            if sheet is not None:
-                self._note_ground(memory, sheet)
+            self._note_ground(memory, self._sheet(reading.camera, ground))
         if not memory.picture_bad and not recalled:
             memory.good_readings = min(memory.good_readings + 1, GOOD_READINGS)
         return True
@@ -160,6 +160,11 @@ class SiteState:
             status = self.agents.get(memory.camera.agent)
             return "stopped" if status is not None and status.state == "stopped" else "silent"
         return "bad_picture" if memory.picture_bad else "live"
+
+    @property
+    def longest_silence_ms(self) -> int:
+        """The longest pause that any camera's readings may have while it is live."""
+        return max(memory.silent_after_ms for memory in self.cameras.values())
 
     def silent_for_ms(self, camera: str, now_ms: int) -> int:
         """How long the camera has been silent beyond its limit; below zero while it is not."""
@@ -214,10 +219,13 @@ class SiteState:
         weight = self.ground.weights[camera][box.slices]
         return Sheet(camera, box, grid.people[part], grid.sigma_people[part], grid.observed[part], weight)
 
-    def _note_ground(self, memory: CameraMemory, sheet: Sheet) -> None:
+    def _note_ground(self, memory: CameraMemory, sheet: Sheet | None) -> None:
         """What of each place the camera sees; worked out anew only when that has changed."""
         old = memory.sheet
         memory.sheet = sheet
+        if sheet is None:
+            memory.places_m2, memory.observed_cells, memory.zones = None, 0, ()
+            return
         if (
             old is not None
             and old.box == sheet.box
@@ -266,8 +274,26 @@ class SiteState:
             cameras=tuple(m.camera.id for m in seeing),
         )
 
+    def most_counted(self, place: int, cameras: Sequence[str]) -> float:
+        """The largest count that one of these cameras alone gives for a zone or area."""
+        frame = self.ground.frame
+        share = self.ground.place_share[place].reshape(frame.shape)
+        sheets = [sheet for c in cameras if (sheet := self.cameras[c].sheet) is not None]
+        return max(
+            (float((share[s.box.slices] * s.people).sum(where=s.observed)) for s in sheets), default=0.0
+        )
+
+    def forget_times(self) -> None:
+        """After the hub's clock was set back: what was captured then says nothing about when it is now."""
+        self.started_ms = None
+        for memory in self.cameras.values():
+            memory.captured_ms = memory.heard_ms = memory.grid_ms = memory.grid_heard_ms = None
+            memory.vehicles = ()
+            memory.good_readings = 0
+
     def _sightings(self, memory: CameraMemory) -> list[Sighting]:
-        camera = memory.camera.id
+        """The last reading's vehicles. A track cannot be seen after its reading: one that says so counts as of then."""
+        camera, newest_ms = memory.camera.id, memory.captured_ms or 0
         return [
             Sighting(
                 camera=camera,
@@ -278,7 +304,7 @@ class SiteState:
                 speed_m_s=track.speed_m_s,
                 speed_sigma_m_s=track.speed_sigma_m_s,
                 heading_deg=track.heading_deg,
-                captured_ms=to_ms(track.captured_at),
+                captured_ms=min(max(to_ms(track.captured_at), newest_ms - TRACK_AGE_MAX_MS), newest_ms),
                 weight=self.weight_at(camera, track.x_m, track.y_m),
             )
             for track in memory.vehicles

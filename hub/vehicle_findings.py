@@ -30,10 +30,11 @@ SPOT_KEPT_MS = 10_000  # [E] a spot is forgotten when it was seen empty for so l
 
 
 class Watch(Struct, kw_only=True):
-    """For one closed place: when an intruder was last seen there, and where."""
+    """For one closed place: when an intruder was last seen there, where, and by which cameras."""
 
     seen_ms: int | None = None
     spots: tuple[tuple[float, float], ...] = ()
+    cameras: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -52,6 +53,12 @@ class Stops(Struct, kw_only=True):
     at_ms: int | None = None
     newest_ms: int | None = None
     spots: list[Spot] = []
+
+    def rewind(self, now_ms: int) -> None:
+        """After a clock was set back: nothing was seen later than now."""
+        self.at_ms = self.newest_ms = None
+        for spot in self.spots:
+            spot.seen_ms = min(spot.seen_ms, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,7 @@ def access_finding(
     if intruders:
         watch.seen_ms = at_ms
         watch.spots = tuple((one.vehicle.x_m, one.vehicle.y_m) for one in intruders)
+        watch.cameras = tuple(sorted({camera for one in intruders for camera in one.vehicle.cameras}))
         watch.why = intruders[0].why
         around = [eyes.density_around(x, y) for x, y in watch.spots]
         known = [value for value in around if value is not None]
@@ -108,7 +116,7 @@ def access_finding(
     else:
         absent = _absent(watch, watched_ms, eyes)
         verdicts = (absent, absent)
-    seen_by = tuple(sorted({camera for one in intruders for camera in one.vehicle.cameras})) or cameras
+    seen_by = watch.cameras if intruders else cameras
     shown, why = tuple(one.vehicle for one in intruders), watch.why
 
     def explain(step: int) -> tuple[Reason, ...]:
@@ -134,6 +142,10 @@ def _absent(watch: Watch, watched_ms: int | None, eyes: Eyes) -> Verdict:
     if watch.seen_ms is not None and watched_ms - watch.seen_ms <= MISSED_MS:
         return Verdict.HOLD
     if not all(eyes.sees(x, y) for x, y in watch.spots):
+        return Verdict.UNKNOWN
+    # Another camera that looks there and never saw it does not know that it has gone.
+    witnesses = [eyes.view.conditions[c] for c in watch.cameras if c in eyes.view.conditions]
+    if witnesses and "live" not in witnesses:
         return Verdict.UNKNOWN
     return Verdict.OFF
 

@@ -80,12 +80,12 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
 
     async def ask(do: Callable[[Batch, int], Any]) -> Any:
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(judge.ask(do)), ANSWER_S)
+            # shielded: who waits in vain must not cancel what the judge will still answer
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(judge.ask(do))), ANSWER_S)
         except UnknownAlert as error:
             raise HTTPException(404, {"error": error.problem, "do": error.do}) from None
         except IllegalAction as error:
             raise HTTPException(409, {"error": error.problem, "do": error.do}) from None
-
         except TimeoutError:
             raise HTTPException(
                 503, {"error": "it could not be written yet", "do": "see hub.database in /api/v1/state"}

@@ -22,6 +22,7 @@ TIMEOUT_S = 10.0
 ERROR_MAX = 300
 # Answers that another try can change; any other 4xx is the sender's mistake and stays one.
 RETRIED = frozenset({408, 425, 429})
+RETRY_AFTER_MAX_S = 3600.0  # [E] a receiver that asks for a day would have its alerts given up
 
 Severity = Literal["low", "medium", "high"]
 
@@ -88,4 +89,6 @@ def signature(secret: str, body: bytes, at_s: int) -> str:
 
 def _seconds(retry_after: str | None) -> float | None:
     """Retry-After where it is a number of seconds; a date is left to our own backoff."""
-    return float(retry_after) if retry_after is not None and retry_after.isdigit() else None
+    if retry_after is None or not (retry_after.isascii() and retry_after.isdigit()):
+        return None
+    return min(float(retry_after[:12]), RETRY_AFTER_MAX_S)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contract.intake import Observation
+from hub.api import acting
 from tests.kit.hub_inside import HubInside
 
 
@@ -74,3 +77,24 @@ def test_a_round_that_fails_takes_nothing_for_stored(tmp_path: Path, monkeypatch
         stream = inside.hub.ingest.streams.get("box-0", "boot-1", "cam-0")
         assert stream is not None
         assert stream.settled == 2
+
+
+def test_who_gave_up_waiting_for_the_disk_breaks_no_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "ANSWER_S", 0.3)
+    with HubInside(tmp_path) as inside, inside.client() as client:
+        alert = inside.car_alert()
+        with closing(sqlite3.connect(tmp_path / "hub.sqlite3", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answer = client.post(f"/api/v1/alerts/{alert}/acknowledge", json={"by": "Ana"})
+            assert answer.status_code == 503
+            other.execute("ROLLBACK")
+
+        def handling() -> str:
+            found: str = client.get(f"/api/v1/alerts/{alert}").json()["alert"]["handling"]
+            return found
+
+        inside.until(lambda: handling() == "acknowledged")
+        inside.pass_time(2, car=True)
+        assert client.get("/api/v1/state").json()["hub"]["faults"] == 0

@@ -46,6 +46,17 @@ def test_a_database_in_use(tmp_path: Path) -> None:
         assert "another hub uses it" in done.stderr
 
 
+def test_a_database_of_another_site(tmp_path: Path) -> None:
+    site = SQUARE.write(tmp_path)
+    with HubProcess(tmp_path, site=site, broker_port=free_port()) as hub:
+        hub.until(hub.state, "a first state")
+    site.write_text(site.read_text().replace("test-square", "other-square"))
+    done = run("--site", str(site), "--database", str(hub.database), "--http", f"{HOST}:{free_port()}")
+    assert done.returncode == 2
+    assert "test-square" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_in_order(nats_server: NatsServer, tmp_path: Path, sign: signal.Signals) -> None:
     """With a page open and readings under way: gone within seconds, port free, what was acknowledged is stored."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from hub.config import WebhookPart
@@ -173,3 +174,25 @@ def test_what_becomes_of_a_delivery(
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(ValueError, match="is no http or https address"):
         Webhook(name="town", url=url)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("30", 30.0),
+        ("86400", 3600.0),
+        ("9" * 400, 3600.0),
+        ("\u00b2", None),
+        ("-1", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        (None, None),
+    ],
+)
+def test_no_answer_of_the_receiver_stops_its_channel(retry_after: str | None, seconds: float | None) -> None:
+    headers = {} if retry_after is None else {"Retry-After": retry_after.encode("latin-1")}
+    busy = httpx.MockTransport(lambda _request: httpx.Response(503, headers=headers))
+    with httpx.Client(transport=busy) as client:
+        attempt = Webhook(name="town", url="http://town.example/").send(
+            client, delivery=1, transition=b"{}", now_ms=0
+        )
+    assert (attempt.outcome, attempt.retry_after_s) == (Outcome.RETRY, seconds)

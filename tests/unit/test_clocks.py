@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from hub.clocks import Clock, Clocks
+from hub.clocks import BOOTS_MAX, Clock, Clocks
 
 START_MS = 1_781_978_400_000
 
@@ -91,3 +91,12 @@ def test_clocks_remember_what_the_database_knew() -> None:
     assert clocks.of("box", "boot").correction_ms == -5000
     assert clocks.get("box", "other") is None
     assert clocks.of("box", "other").offset_ms is None
+
+
+def test_an_agent_that_makes_up_boots_does_not_fill_the_memory() -> None:
+    clocks = Clocks({("other", "boot"): -5000})
+    for number in range(5_000):
+        clocks.of("box", f"boot-{number}")
+    kept = [number for number in range(5_000) if clocks.get("box", f"boot-{number}") is not None]
+    assert kept == list(range(5_000 - BOOTS_MAX, 5_000))
+    assert clocks.of("other", "boot").correction_ms == -5000

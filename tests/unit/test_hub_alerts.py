@@ -343,6 +343,20 @@ def test_out_of_service_opens_grey_and_comes_back():
     assert d.alert.handling == "unacknowledged"
 
 
+def test_a_rule_out_of_service_does_not_hide_a_graver_one():
+    d = Driver()
+    out = OutOfService(
+        rule="vehicle.unauthorised", subject="square", by="T", until_ms=600_000, reason="repair"
+    )
+    d.act(out)
+    d.say(ON, OFF, times=4)
+    assert (d.alert.rule, d.alert.handling) == ("vehicle.unauthorised", "out_of_service")
+    assert d.say(ON, ON, times=2)[:2] == ["worsen", "back_in_service"]
+    assert (d.alert.rule, d.alert.handling) == ("vehicle.in_crowd", "unacknowledged")
+    assert d.act(out) == []
+    assert d.alert.handling == "unacknowledged"
+
+
 def test_out_of_service_closes_when_over():
     d = Driver()
     d.say(ON, OFF, times=4)
@@ -442,7 +456,7 @@ class Lives(RuleBasedStateMachine):
         self.now += ms
         self.take(self.book.tick(self.now))
 
-    @rule(what=st.integers(0, 5), minutes=st.integers(-5, 100))
+    @rule(what=st.integers(0, 6), minutes=st.integers(-5, 100))
     def person(self, what, minutes):
         alerts = self.book.open_alerts()
         alert = alerts[0].alert if alerts else "none"
@@ -454,6 +468,7 @@ class Lives(RuleBasedStateMachine):
             Close(alert=alert, by="Ana", disposition="true"),
             OutOfService(rule="vehicle.access", subject="square", by="T", until_ms=until, reason="r"),
             Acknowledge(alert=alert, by=""),
+            OutOfService(rule="vehicle.unauthorised", subject="square", by="T", until_ms=until, reason="r"),
         )[what]
         before = msgspec.json.encode(self.book.store())
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -310,6 +311,17 @@ def test_counting_lines_give_the_inflow_where_they_close_the_zone():
     assert (
         state.time_to_critical.high_min > state.time_to_critical.median_min > state.time_to_critical.low_min
     )
+
+
+def test_crossings_of_a_device_whose_clock_is_off_count_when_they_happened():
+    m, off_ms = monitor(), 3_600_000
+    for i in range(200):
+        at = START_MS + i * 1000
+        crossing = Crossing(line="lane-mouth", kind="person", forward=2, backward=1)
+        said = reading("lane-cam", at - off_ms, 200 / 150, crossings=[crossing])
+        mended = replace(said, captured_from_ms=at - 1000, captured_to_ms=at)
+        step = second(m, at, mended)
+    assert zone(step, "lane").net_inflow_per_min == pytest.approx(60, abs=1)
 
 
 def test_a_line_that_misses_people_does_not_hide_that_it_fills():

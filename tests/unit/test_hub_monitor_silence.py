@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from contract.instants import from_ms
@@ -84,7 +86,7 @@ def test_critical_and_blind():
     square = zone(steps[-1], "square")
     assert (square.level, square.last_level, square.quality) == (None, 3, "unknown")
     assert square.reasons[0].reason == "zone.blind"
-    assert "critical" in square.reasons[0].text
+    assert "last known level 3 (very high)" in square.reasons[0].text
     (alert,) = alerts(steps[-1], "density.critical")
     assert (alert.condition, alert.severity) == ("unknown", "high")
     assert not [t for t in found if t.event in ("return", "close")]
@@ -279,3 +281,39 @@ def test_vehicles_without_grids_keep_a_camera_alive_and_its_ground_unknown():
         step = m.step(at)
     assert step.cameras[0].state == "live"
     assert zone(step, "square").level is None
+
+
+def test_a_grid_that_leaves_the_site_takes_what_it_said_with_it():
+    m = monitor()
+    for i in range(5):
+        at = START_MS + i * 1000
+        step = second(m, at, reading("lane-cam", at, 2.0))
+    assert zone(step, "lane").people > 0
+    at += 1000
+    one = reading("lane-cam", at, 0.0)
+    elsewhere = replace(one.ground, frame=replace(one.ground.frame, column0=5_000, row0=5_000))
+    step = second(m, at, replace(one, ground=elsewhere))
+    assert (zone(step, "lane").people, zone(step, "lane").quality) == (None, "unknown")
+
+
+def test_the_camera_that_was_overruled_does_not_clear_it_when_the_other_dies():
+    m, found = monitor(), []
+
+    def told(start, seconds, west, east):
+        for i in range(start, start + seconds):
+            at = START_MS + i * 1000
+            seen = [reading(c, at, crowd(p)) for c, p in (("west", west), ("east", east)) if p is not None]
+            for one in (*seen, reading("lane-cam", at)):
+                m.observe(one, received_ms=at)
+            step = m.step(at)
+            found.extend(step.transitions)
+        return step
+
+    step = told(0, 30, 5.0, 0.0)
+    assert zone(step, "square").level == 3
+    step = told(30, 300, None, 0.0)
+    assert zone(step, "square").level == 3
+    assert alerts(step, "density.critical")[0].condition == "unknown"
+    step = told(330, 200, 0.0, 0.0)
+    assert alerts(step, "density.critical")[0].condition == "returned"
+    assert zone(step, "square").level == 0

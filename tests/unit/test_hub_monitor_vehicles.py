@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+import numpy as np
 import pytest
 
 from contract.instants import to_ms
 from hub.monitor import Acknowledge, IllegalAction
 from tests.plaza import (
+    SQUARE,
     START_MS,
     alerts,
     assessment,
@@ -291,3 +294,55 @@ def test_cues_of_a_vehicle_raise_the_risk_with_their_terms():
     risk = [t for t in found if t.alert.rule == "zone.risk"]
     assert events(risk) == [("open", "zone.risk", "low")]
     assert {"risk.band", "risk.term", "static.scores"} <= {r.reason for r in risk[0].alert.reasons}
+
+
+@pytest.mark.parametrize(
+    "claimed", ["9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z", "2026-06-21T18:00:00.000Z"]
+)
+def test_a_track_that_lies_about_its_time_stops_neither_the_hub_nor_the_rule(claimed):
+    m, found = monitor(), []
+    lie = msgspec.structs.replace(track(START_MS, 20, 20), captured_at=claimed)
+    second(m, START_MS, reading("west", START_MS, vehicles=[lie]))
+    for i in range(1, 6):
+        at = START_MS + i * 1000
+        found += second(m, at, reading("west", at, vehicles=[track(at, 20, 20)])).transitions
+    assert [t.event for t in found] == ["open"]
+
+
+def test_an_on_delay_under_way_when_its_alert_closes_is_not_kept_for_later():
+    m = monitor()
+    drive(m, 10, (20, 20))
+    step, _ = drive(m, 50, None, start=10)
+    assert alerts(step)[0].condition == "returned"
+    drive(m, 2, (20, 20), start=60)
+    (closed,) = alerts(step)
+    m.act(Acknowledge(alert=closed.alert, by="Ana"), START_MS + 61_500)
+    step, _ = drive(m, 100, None, start=62)
+    assert not step.alerts
+    step, _ = drive(m, 1, (20, 20), start=162)
+    assert not step.alerts
+    step, _ = drive(m, 4, (20, 20), start=163)
+    assert [a.rule for a in step.alerts] == ["vehicle.unauthorised"]
+
+
+def test_a_camera_that_sees_nobody_cannot_weigh_away_a_person_in_a_closed_area():
+    m, step = monitor(), None
+    person = np.zeros(SQUARE.shape)
+    person[SQUARE.cell_of(55.0, 35.0)] = 0.9
+    for i in range(6):
+        at = START_MS + i * 1000
+        step = second(m, at, reading("west", at, person), reading("east", at, 0.0))
+    assert [a.subject for a in alerts(step, "area.entered")] == ["stage-back"]
+
+
+def test_a_camera_that_never_saw_the_vehicle_cannot_say_that_it_has_gone():
+    m = monitor()
+    drive(m, 10, (20, 20))
+    for i in range(10, 120):
+        at = START_MS + i * 1000
+        for camera in ("east", "lane-cam"):
+            m.observe(reading(camera, at), received_ms=at)
+        step = m.step(at)
+    assert alerts(step, "vehicle.unauthorised")[0].condition == "unknown"
+    step, _ = drive(m, 40, None, start=120)
+    assert alerts(step, "vehicle.unauthorised")[0].condition == "returned"
