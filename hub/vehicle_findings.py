@@ -150,6 +150,11 @@ def _absent(watch: Watch, watched_ms: int | None, eyes: Eyes) -> Verdict:
     return Verdict.OFF
 
 
+def _pace(speed_m_s: float) -> str:
+    """A parked vehicle measures a little speed; said as a number it would only mislead."""
+    return "standing" if speed_m_s < STANDING_M_S else f"{speed_m_s * 3.6:.0f} km/h"
+
+
 def _access_reasons(
     place: str, vehicles: tuple[Vehicle, ...], why: str, density: float | None, cameras: tuple[str, ...]
 ) -> tuple[Reason, ...]:
@@ -160,7 +165,7 @@ def _access_reasons(
     found = [
         because(
             Why.VEHICLE_UNAUTHORISED,
-            f"{what} in {place}, {max(v.speed_m_s for v in vehicles) * 3.6:.0f} km/h",
+            f"{what} in {place}, {_pace(max(v.speed_m_s for v in vehicles))}",
             float(len(vehicles)),
             1.0,
             "vehicles",
