@@ -286,7 +286,7 @@ class AlertBook:
         record.position_m = finding.position_m
         record.cameras = finding.cameras
         record.vms_url = look(finding)
-        record.certainty = finding.certainty[:_TEXT_MAX]
+        record.certainty = finding.certainty()[:_TEXT_MAX]
         threats = finding.threats or rule.threats
         ours: tuple[str, ...] = ()
         if self._assessment is not None and record.family is not Family.SENSOR_SILENT:

@@ -208,7 +208,7 @@ def entered_finding(
         at_ms=now_ms if captured_ms is None else captured_ms,
         verdicts=(verdict,),
         explain=explain,
-        certainty=f"Counted by {', '.join(cameras)}." if cameras else "Nobody sees this place now.",
+        certainty=lambda: f"Counted by {', '.join(cameras)}." if cameras else "Nobody sees this place now.",
         position_m=position_m,
         cameras=cameras,
     )

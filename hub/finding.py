@@ -26,7 +26,7 @@ class Finding:
     at_ms: int
     verdicts: tuple[Verdict, ...]
     explain: Callable[[int], tuple[Reason, ...]]
-    certainty: str
+    certainty: Callable[[], str]
     position_m: tuple[float, float] | None = None
     cameras: tuple[str, ...] = ()
     on_after_ms: int | None = None

@@ -231,7 +231,7 @@ class Judge:
                 captured_ms = fact.observation.captured_to_ms
                 if self._unjudged_ms is not None and captured_ms >= self._unjudged_ms + STEP_MIN_MS:
                     # of a batch's steps only the last one is shown
-                    step = self._step(now_ms, batch, heat=False) or step
+                    step = self._step(now_ms, batch, shown=False) or step
                 self._observe(fact)
                 now_ms = max(now_ms, fact.received_ms)
                 self._unjudged_ms = max(captured_ms, self._unjudged_ms or captured_ms)
@@ -261,7 +261,7 @@ class Judge:
         except Exception:  # noqa: BLE001 as above
             self._note_fault(fault(heard.received_ms, f"noting what {message.agent} said of itself"))
 
-    def _step(self, now_ms: int, batch: Batch, *, heat: bool = True) -> Step | None:
+    def _step(self, now_ms: int, batch: Batch, *, shown: bool = True) -> Step | None:
         self._ticked_s = time.monotonic()
         self._unjudged_ms = None
         if self._media and self._ingest.newest_ms is None:
@@ -269,7 +269,7 @@ class Judge:
         # a clock on the wall that is set back must not turn time round for the rules
         now_ms = self._stepped_ms = max(now_ms, self._stepped_ms)
         try:
-            step = self._monitor.step(now_ms, heat=heat)
+            step = self._monitor.step(now_ms, shown=shown)
         except Exception:  # noqa: BLE001 shown as a fault, and the pages' beat stops until a step succeeds
             self._note_fault(fault(now_ms, "judging the site"))
             return None

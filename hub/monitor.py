@@ -101,6 +101,7 @@ class Monitor:
         self._stepped_ms = kept.stepped_ms
         self._listening_ms: int | None = None
         self._heat: tuple[int, Heat] | None = None
+        self._cameras: tuple[CameraState, ...] = ()
         self._area_zone = {area.id: _zone_of(site, area) for area in site.areas}
         for camera, mark in kept.cameras.items():
             if camera in self._state.cameras:
@@ -205,8 +206,8 @@ class Monitor:
 
     # --- judge ---------------------------------------------------------------------------------------------
 
-    def step(self, now_ms: int, *, heat: bool = True) -> Step:
-        """Judges what is known at `now_ms`. Without `heat` the step may carry the heat map of an earlier one."""
+    def step(self, now_ms: int, *, shown: bool = True) -> Step:
+        """Judges what is known at `now_ms`. Not `shown`: heat map and cameras may be older ones."""
         self._end_recall()
         self._note_pause(now_ms)
         self._permits = [permit for permit in self._permits if permit.until_ms > now_ms]
@@ -235,11 +236,9 @@ class Monitor:
             zones=zones,
             alerts=self._book.open_alerts(),
             transitions=tuple(transitions),
-            heat=self._heat_of(view, anew=heat),
+            heat=self._heat_of(view, anew=shown),
             vehicles=tuple(_ground_vehicle(standing) for standing in standings),
-            cameras=tuple(
-                camera_state(self._state, memory, now_ms) for memory in self._state.cameras.values()
-            ),
+            cameras=self._cameras_at(now_ms, anew=shown),
         )
 
     def _note_pause(self, now_ms: int) -> None:
@@ -405,6 +404,13 @@ class Monitor:
         if at is None:
             return linked[0].vms_url
         return max(linked, key=lambda camera: self._state.weight_at(camera.id, *at)).vms_url
+
+    def _cameras_at(self, now_ms: int, *, anew: bool) -> tuple[CameraState, ...]:
+        if anew or not self._cameras:
+            self._cameras = tuple(
+                camera_state(self._state, memory, now_ms) for memory in self._state.cameras.values()
+            )
+        return self._cameras
 
     def _heat_of(self, view: SiteView, *, anew: bool) -> Heat:
         if self._heat is None or (anew and self._heat[0] != view.version):

@@ -44,7 +44,7 @@ def risk_finding(
         at_ms=now_ms if crowd.captured_ms is None else crowd.captured_ms,
         verdicts=verdicts,
         explain=because_of,
-        certainty=f"Ranks, and is no probability. Scores: {assessment.name}. {crowd.certainty}",
+        certainty=lambda: f"Ranks, and is no probability. Scores: {assessment.name}. {crowd.certainty()}",
         position_m=None,
         cameras=crowd.cameras,
         threats=(top.live.static.threat,),

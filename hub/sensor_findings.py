@@ -66,7 +66,7 @@ def sensor_finding(
         at_ms=now_ms,
         verdicts=(verdict,) * len(steps_of(Family.SENSOR_SILENT)),
         explain=explain,
-        certainty="Measured by this hub: it is certain that no usable reading comes.",
+        certainty=lambda: "Measured by this hub: it is certain that no usable reading comes.",
         position_m=camera.position_m,
         cameras=(camera.id,),
         on_after_ms=0 if grave is not None else None,

@@ -130,7 +130,7 @@ def access_finding(
         at_ms=at_ms,
         verdicts=verdicts,
         explain=explain,
-        certainty=_sure(shown, cameras),
+        certainty=lambda: _sure(shown, cameras),
         position_m=position,
         cameras=seen_by,
     )
@@ -260,7 +260,7 @@ def stopped_finding(
         at_ms=eyes.view.now_ms if at_ms is None else at_ms,
         verdicts=(verdict,),
         explain=explain,
-        certainty=_sure(tuple(here), cameras),
+        certainty=lambda: _sure(tuple(here), cameras),
         position_m=None if longest is None else (round(longest.x_m, 2), round(longest.y_m, 2)),
         cameras=cameras,
         on_after_ms=0,

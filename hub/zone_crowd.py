@@ -68,7 +68,6 @@ class ZoneCrowd:
     def occupancy(self) -> float | None:
         return None if self.people is None else self.people / self.safe_occupancy
 
-    @property
     def certainty(self) -> str:
         """How sure the numbers are, in words."""
         if self.people is None:

@@ -46,7 +46,7 @@ def finding(at_ms, verdicts, family=Family.VEHICLE_ACCESS, **over):
         "at_ms": at_ms,
         "verdicts": tuple(verdicts),
         "explain": lambda step: (because(Why.VEHICLE_UNAUTHORISED, f"step {step}", 1.0, 1.0),),
-        "certainty": "sure",
+        "certainty": lambda: "sure",
         "position_m": (1.0, 2.0),
         "cameras": ("west",),
     }
