@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from contract.instants import from_ms
-from contract.messages import Alert, AlertCondition, Severity
+from contract.messages import Alert, AlertCondition, AlertHandling, Severity
 from hub.actions import (
     Acknowledge,
     Action,
@@ -318,16 +318,18 @@ class AlertBook:
     def _close_if_over(self, key: str, record: Record, now_ms: int) -> list[Transition]:
         if record.closed_ms is not None or not may_close(record.condition, record.handling, record.severity):
             return []
-        return [self._closed(key, record, now_ms, None)]
+        return [self._closed(key, record, now_ms, record.handling, None)]
 
-    def _closed(self, key: str, record: Record, now_ms: int, by: str | None) -> Transition:
+    def _closed(
+        self, key: str, record: Record, now_ms: int, from_handling: AlertHandling, by: str | None
+    ) -> Transition:
         record.closed_ms = record.changed_ms = now_ms
         del self._records[key]
         return Transition(
             at=from_ms(now_ms),
             alert=as_alert(record, self._site),
             from_condition=record.condition,
-            from_handling=record.handling,
+            from_handling=from_handling,
             event=Event.CLOSE.value,
             by=by,
         )
@@ -367,11 +369,12 @@ class AlertBook:
                 "acknowledge it; it closes by itself when the cause is gone. Shelve it, give a vehicle a timed "
                 "permit, or take the rule out of service if it is wrong",
             )
+        handling = record.handling
         record.disposition = disposition_text(action.disposition, action.cause)
         if record.acknowledged_by is None:
             record.acknowledged_by, record.acknowledged_ms = action.by, now_ms
             record.handling = "acknowledged"
-        return self._closed(key, record, now_ms, action.by)
+        return self._closed(key, record, now_ms, handling, action.by)
 
     def _take_out(self, action: OutOfService, now_ms: int) -> list[Transition]:
         family = family_of(action.rule)

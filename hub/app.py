@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from types import FrameType
 
 import uvicorn
 
@@ -74,12 +73,12 @@ class _Server(uvicorn.Server):
 
     on_exit: Callable[[], None]
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # not in the signal handler: it may have interrupted this very thread while it holds a lock of the streams
         self.on_exit()
-        super().handle_exit(sig, frame)
+        await super().shutdown(sockets)
 
     def end(self) -> None:
-        self.on_exit()
         self.should_exit = True
 
 

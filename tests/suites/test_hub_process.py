@@ -57,6 +57,43 @@ def test_a_database_of_another_site(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_signal_that_finds_the_streams_locked_still_ends_the_hub(tmp_path: Path) -> None:
+    """Python runs a signal's handler in the main thread between two of its steps, whatever lock it holds."""
+    script = f"""
+import os, signal, threading
+from pathlib import Path
+from hub.app import create_app
+from hub.config import BrokerPart, Config, HttpPart, settings
+
+config = Config(site={str(SQUARE.write(tmp_path))!r}, broker=BrokerPart(port=9), http=HttpPart(port=0))
+hub = create_app(settings(config, folder=Path({str(tmp_path)!r})))
+subscribe = hub.live.subscribe
+
+def interrupted():
+    with hub.live._guard:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return subscribe()
+
+hub.live.subscribe = interrupted
+
+def visit():
+    import urllib.request
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{{hub._socket.getsockname()[1]}}/api/v1/events", timeout=5).read(1)
+        except OSError:
+            continue
+        return
+
+threading.Thread(target=visit, daemon=True).start()
+hub.run()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_in_order(nats_server: NatsServer, tmp_path: Path, sign: signal.Signals) -> None:
     """With a page open and readings under way: gone within seconds, port free, what was acknowledged is stored."""

@@ -246,6 +246,7 @@ def test_close_by_hand_needs_it_to_be_over():
         d.act(Close(alert=d.alert.alert, by="Ana", disposition="false"))
     assert d.act(Close(alert=d.alert.alert, by="Ana", disposition="false", cause="a kiosk")) == ["close"]
     closed = d.log[-1].alert
+    assert (d.log[-1].from_handling, closed.handling) == ("unacknowledged", "acknowledged")
     assert closed.disposition == "false: a kiosk"
     assert closed.acknowledged_by == "Ana"
 
