@@ -78,9 +78,10 @@ hub.live.subscribe = interrupted
 
 def visit():
     import urllib.request
+    port = hub._socket.getsockname()[1]
     while True:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{{hub._socket.getsockname()[1]}}/api/v1/events", timeout=5).read(1)
+            urllib.request.urlopen(f"http://127.0.0.1:{{port}}/api/v1/events", timeout=5).read(1)
         except OSError:
             continue
         return
