@@ -7,6 +7,7 @@ that POST /enter gave. A request that changes something must come from the hub's
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -28,6 +29,8 @@ ENTRY_PATH = "/enter"
 SESSION_S = 12 * 3600
 TOKEN_MIN_LENGTH = 20
 BODY_MAX_BYTES = 64 * 1024
+READ_OFF_MAX_BYTES = 1024 * 1024  # [E] read and thrown away before a request that is too large is told so
+READ_OFF_S = 2.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain"})
 _INLINE_MAP = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
@@ -142,6 +145,8 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is not None:
+            if refusal[0] == 413:
+                await _read_off(receive)
             await _answer(refusal, scope, send_guarded)
             return
         await self.app(scope, _bounded(receive), send_guarded)
@@ -188,6 +193,20 @@ def _same_origin(headers: Headers, host: str) -> bool:
         return False
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == host
+
+
+async def _read_off(receive: Receive) -> None:
+    """Takes in what a sender has on its way, within bounds: one that is cut off may never read why it was refused."""
+    left = READ_OFF_MAX_BYTES
+    try:
+        async with asyncio.timeout(READ_OFF_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
 
 
 def _bounded(receive: Receive) -> Receive:

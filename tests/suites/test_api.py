@@ -213,9 +213,11 @@ def test_requests_that_are_too_large(inside: HubInside) -> None:
             return 0  # the hub hung up while the rest was on its way
 
     with inside.client() as client:
-        assert answer(client, b"x" * 70_000) in (413, 0)
+        assert client.post("/enter", content=b"x" * 70_000).status_code == 413
         assert answer(client, chunks()) not in (200, 204, 303)
-        assert client.get("/api/v1/site").status_code == 200
+    # on a connection of its own: the one before may have been hung up on
+    with inside.client() as another:
+        assert another.get("/api/v1/site").status_code == 200
 
 
 def test_an_alert_is_read_and_handled(tmp_path: Path) -> None:
