@@ -3,16 +3,18 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 ARGS ?=
 FOOTAGE ?=
+SITE ?=
+OUT ?= build/scenes
 
-.PHONY: help demo test check bench setup page lock audit clean
+.PHONY: help demo test check bench scenes setup page lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-demo: ## the main job on this machine: broker, hub, one agent, the page (ARGS=--once: one pass, no browser; FOOTAGE=path)
+demo: ## the main job on this machine: broker, hub, one agent, the page (ARGS=--once: one pass, no browser; FOOTAGE=path SITE=path)
 	@sh deploy/build/venv.sh demo
 	@$(PY) -m deploy.build.page_vendor
-	@exec $(PY) deploy/demo/run.py $(if $(FOOTAGE),--footage "$(FOOTAGE)") $(ARGS)
+	@exec $(PY) deploy/demo/run.py $(if $(FOOTAGE),--footage "$(FOOTAGE)") $(if $(SITE),--site "$(SITE)") $(ARGS)
 
 test: setup page ## set everything up and run the tests (ARGS goes to pytest)
 	@sh deploy/build/system_parts.sh
@@ -29,6 +31,10 @@ check: setup ## ruff, types, the import order, the lock, licences and SBOM, what
 
 bench: setup page ## measure this machine (ARGS goes to the bench)
 	@$(PY) tests/bench/run.py $(ARGS)
+
+scenes: setup ## render all of models/scenes with its truth into OUT (build/scenes): half an hour, 1.3 GB; goes on where it stopped
+	@sh deploy/build/system_parts.sh
+	@$(PY) -m models.scenes all --out "$(OUT)" $(ARGS)
 
 setup: ## the development environment in .venv, from the hash-pinned lock
 	@sh deploy/build/venv.sh dev

@@ -205,16 +205,14 @@ def precision(camera: Camera, planes: Sequence[Homography], x_m: npt.ArrayLike, 
 
 def inside(polygon: Sequence[tuple[float, float]], points: npt.ArrayLike) -> Bools:
     """Which of the points (n, 2) lie in the polygon, by the even-odd rule; NaN lies nowhere."""
-    x, y = _points(points).T
-    corners = np.asarray(polygon, np.float64)
-    found = np.zeros(x.shape, dtype=np.bool_)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y0 == y1:
-            continue
-        with np.errstate(invalid="ignore"):
-            crosses = ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
-        found ^= crosses
-    return found
+    x, y = _points(points)[:, :, None].transpose(1, 0, 2)
+    x0, y0 = np.asarray(polygon, np.float64).T
+    following = np.arange(1, x0.size + 1) % x0.size
+    x1, y1 = x0[following], y0[following]
+    # A side along x is crossed by no line along x, whatever its division gives.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        crosses = ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    return np.asarray(np.bitwise_xor.reduce(crosses, axis=1))
 
 
 def _points(points: npt.ArrayLike) -> Floats:

@@ -21,6 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+@lru_cache(maxsize=4096)  # cameras whose windows end together say the same instants
 def to_ms(instant: str) -> int:
     """Unix milliseconds of an `Instant`. Raises ValueError for a date that does not exist (month 13)."""
     return (datetime.fromisoformat(instant) - _EPOCH) // _MILLISECOND

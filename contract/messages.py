@@ -27,7 +27,8 @@ ClockSource = Literal["rtcp", "arrival", "media"]
 Severity = Literal["low", "medium", "high"]
 AlertCondition = Literal["pending", "active", "returned", "unknown"]
 AlertHandling = Literal["unacknowledged", "acknowledged", "shelved", "out_of_service"]
-Quality = Literal["observed", "partly", "unknown"]
+# `held`: all of it is seen, and yet not known to be as empty as it looks: a camera that saw more there has gone
+Quality = Literal["observed", "held", "partly", "unknown"]
 LevelOfService = Literal["A", "B", "C", "D", "E", "F"]
 
 
@@ -154,7 +155,7 @@ class AgentStatus(_Message, frozen=True, kw_only=True):
     sent_at: Instant
     version: Text
     cameras: Annotated[tuple[Identifier, ...], Meta(max_length=64)]
-    models: Annotated[tuple[ModelRef, ...], Meta(max_length=16)]
+    models: Annotated[tuple[ModelRef, ...], Meta(max_length=64)]
     clock_offset_s: Annotated[float, Meta(ge=-1e9, le=1e9)] | None = None
 
 

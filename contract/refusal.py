@@ -20,6 +20,7 @@ class RefusalReason(StrEnum):
     GRID_BROKEN = "grid_broken"
     TIME_BROKEN = "time_broken"
     FUTURE = "future"
+    TOO_OLD = "too_old"
     SEQ_CONFLICT = "seq_conflict"
 
     @property

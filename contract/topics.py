@@ -67,6 +67,8 @@ ALERT = Topic(
 )
 
 TOPICS: tuple[Topic, ...] = (STATUS, READING, HEALTH, ACK, ZONE, ALERT)
+# No topic of ours is longer. Whoever may write can make up others of 64 KiB each: those are worked out anew each time.
+KEPT_LENGTH = 256
 _FROM_EDGE = {topic.said: topic for topic in TOPICS if topic.sender == "edge"}
 
 
@@ -80,9 +82,12 @@ class Address:
     camera: str
 
 
-@lru_cache(maxsize=4096)
 def parse(topic: str) -> Address | None:
     """The address of a message sent by an edge agent, or None when the topic is not one of theirs."""
+    return _parsed(topic) if len(topic) <= KEPT_LENGTH else _parse(topic)
+
+
+def _parse(topic: str) -> Address | None:
     if not topic.startswith(PREFIX + "/"):
         return None
     parts = topic[len(PREFIX) + 1 :].split("/")
@@ -93,3 +98,6 @@ def parse(topic: str) -> Address | None:
     if len(parts) == 4 and parts[3] in (Said.READING, Said.HEALTH):
         return Address(_FROM_EDGE[Said(parts[3])], parts[0], parts[1], parts[2])
     return None
+
+
+_parsed = lru_cache(maxsize=4096)(_parse)

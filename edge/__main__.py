@@ -14,10 +14,13 @@ from contract.instants import to_ms
 from contract.site_file import read_shared
 from contract.yaml_file import FileError
 from edge.agent import build
-from edge.config import read_config
-from edge.detector import Detector, ModelUnreadable
+from edge.combined_file import DensityRefused
+from edge.config import DensityChoice, ModelChoice, read_config
+from edge.detector import ModelUnreadable
 from edge.footage import FootageUnusable
 from edge.ground import Ground, GroundUnusable
+from edge.look import loaded, look
+from edge.map_ground import HeadsUnseen
 from edge.outbox import OutboxUnusable
 from edge.replay import replay
 from edge.sighting import PictureMismatch
@@ -25,9 +28,11 @@ from models.manifest import ManifestWrong, UnknownModel
 from models.store import ModelMissing, WrongContent
 
 TOLD = (
+    DensityRefused,
     FileError,
     FootageUnusable,
     GroundUnusable,
+    HeadsUnseen,
     ManifestWrong,
     ModelMissing,
     ModelUnreadable,
@@ -60,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--camera", required=True, help="the camera of the site file that took the footage")
     again.add_argument("--out", type=Path, required=True, help="where the readings go, one a line")
     again.add_argument("--model", help="a model's name in the manifest, or its file")
+    again.add_argument(
+        "--density", choices=("calibrated", "experimental", "external"), help="use a density model"
+    )
+    again.add_argument("--density-file", type=Path, help="its file")
+    again.add_argument("--density-sha256", help="its pin (external)")
+    again.add_argument("--density-errors", type=Path, help="its measured errors (external)")
     again.add_argument("--speed", type=float, help="1 is real time; without it, as fast as this machine can")
     again.add_argument("--start", help="media time of the first frame, as 2026-06-20T18:00:00.000Z")
     again.add_argument("--period", type=float, default=limits.PERIOD_DEFAULT_S, help="seconds of a reading")
@@ -79,11 +90,16 @@ def _run(asked: argparse.Namespace) -> int:
 
 def _check(asked: argparse.Namespace) -> int:
     config = read_config(asked.config)
-    detector = Detector.load(config.model.name, threads=config.model.threads)
+    detector = loaded(config.model)
     print(f"model {detector.name} {detector.short_sha256}")
     for choice, camera in config.cameras:
+        ground = Ground(camera, config.site.cell_m)
         print(f"camera {camera.id}: {choice.source.said}")
-        print(f"  calibration {camera.calibration}: {Ground(camera, config.site.cell_m).report()}")
+        print(f"  calibration {camera.calibration}: {ground.report()}")
+        looking = look(
+            site=config.site.site, ground=ground, model=config.model, density=choice.density, shared=detector
+        )
+        print(f"  model {looking.model.name} {looking.model.sha256_12}: {looking.said}")
     print(f"broker {config.broker.host}:{config.broker.port}, outbox {config.outbox}")
     return 0
 
@@ -97,18 +113,24 @@ def _replay(asked: argparse.Namespace) -> int:
         to_ms(asked.start)
     site = read_shared(asked.site)
     try:
-        site.camera(asked.camera)
+        camera = site.camera(asked.camera)
     except KeyError as unknown:
         raise ValueError(f"--camera: {unknown.args[0]}") from None
     if not asked.footage.is_file():
         raise FootageUnusable(f"footage {asked.footage}: there is no such file")
-    detector = Detector.load(asked.model, threads=asked.threads)
+    looking = look(
+        site=site.site,
+        ground=Ground(camera, site.cell_m),
+        model=ModelChoice(name=asked.model, threads=asked.threads),
+        density=_density(asked),
+    )
     with asked.out.open("wb") as out:
         done = replay(
             footage=asked.footage,
             site=site,
             camera=asked.camera,
-            detector=detector,
+            detector=looking.detector,
+            errors=looking.errors,
             out=out,
             start=asked.start,
             period_s=asked.period,
@@ -119,6 +141,23 @@ def _replay(asked: argparse.Namespace) -> int:
         f"({asked.out}), boot {done.boot}"
     )
     return 0
+
+
+def _density(asked: argparse.Namespace) -> DensityChoice | None:
+    if asked.density is None:
+        if asked.density_file or asked.density_sha256 or asked.density_errors:
+            raise ValueError("--density-file and the like need --density")
+        return None
+    if asked.density_file is None and asked.density != "experimental":
+        raise ValueError("--density needs --density-file")
+    if asked.density == "external" and (asked.density_sha256 is None or asked.density_errors is None):
+        raise ValueError("--density external needs --density-sha256 and --density-errors")
+    return DensityChoice(
+        use=asked.density,
+        file=None if asked.density_file is None else str(asked.density_file),
+        sha256=asked.density_sha256,
+        errors=None if asked.density_errors is None else str(asked.density_errors),
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,15 +20,16 @@ from contract.instants import from_ms
 from contract.messages import AgentStatus, CameraHealth, ClockSource, ModelRef, PictureState, Reading
 from contract.site_file import Camera
 from edge.camera import CameraReader
+from edge.combined_file import DensityRefused
 from edge.config import CameraChoice, Config
 from edge.delivery import Delivery
-from edge.detector import Detector
 from edge.ground import Ground
 from edge.health import WHAT_TO_DO
+from edge.look import Look, loaded, look
 from edge.mqtt import Link, Message
 from edge.outbox import Outbox
 from edge.readings import Readings
-from edge.sighting import Detects, PictureMismatch, Sight
+from edge.sighting import PictureMismatch, Sight
 
 log = logging.getLogger("edge.agent")
 
@@ -88,7 +89,7 @@ class Eye:
         try:
             self._readings.add(self._sight.see(frame))
             self._mismatch = None
-        except PictureMismatch as wrong:
+        except (PictureMismatch, DensityRefused) as wrong:
             self._mismatch = str(wrong)
         self.used += 1
         return True
@@ -152,11 +153,12 @@ class Agent:
     """Everything one agent runs. Made by `build`."""
 
     def __init__(
-        self, *, config: Config, detector: Detects, model: ModelRef, boot: str, outbox: Outbox
+        self, *, config: Config, look: Callable[[CameraChoice, Ground], Look], boot: str, outbox: Outbox
     ) -> None:
         """Raises GroundUnusable when a camera's calibration cannot be used."""
         self.boot, self.outbox = boot, outbox
-        self._site, self._agent, self._model = config.site.site, config.agent, model
+        self._site, self._agent = config.site.site, config.agent
+        self._models: dict[ModelRef, None] = {}
         self._stopping = threading.Event()
         self._arrived = threading.Event()
         self._to_publish = threading.Event()
@@ -177,13 +179,22 @@ class Agent:
             on_message=self._acked,
             on_room=self._to_publish.set,
         )
-        self.eyes = [self._eye(choice, camera, config, detector) for choice, camera in config.cameras]
+        self.eyes = [self._eye(choice, camera, config, look) for choice, camera in config.cameras]
         self._publisher = threading.Thread(target=self._publish, name="publish", daemon=True)
         self._greet = threading.Event()
 
-    def _eye(self, choice: CameraChoice, camera: Camera, config: Config, detector: Detects) -> Eye:
+    def _eye(
+        self,
+        choice: CameraChoice,
+        camera: Camera,
+        config: Config,
+        look: Callable[[CameraChoice, Ground], Look],
+    ) -> Eye:
         ground = Ground(camera, config.site.cell_m)
         log.info("camera %s: %s: %s", camera.id, choice.source.said, ground.report())
+        looking = look(choice, ground)
+        log.info("camera %s: model %s, %s", camera.id, looking.model.name, looking.said)
+        self._models[looking.model] = None
         return Eye(
             camera=camera,
             reader=CameraReader(
@@ -192,36 +203,40 @@ class Agent:
                 arrived=self._arrived.set,
                 wall_ms=wall_ms,
             ),
-            sight=Sight(camera=camera, ground=ground, detector=detector, boot=self.boot),
+            sight=Sight(camera=camera, ground=ground, detector=looking.detector, boot=self.boot),
             readings=Readings(
                 site=self._site,
                 camera=camera,
                 boot=self.boot,
                 period_s=config.period_s,
                 ground=ground,
-                model=self._model,
+                model=looking.model,
+                errors=looking.errors,
             ),
             emit=self._keep,
         )
 
     def run(self, *, until_settled: bool = False) -> None:
-        """Until `stop`; with `until_settled` until all footage is over and the hub has every reading."""
+        """Until `stop`; with `until_settled` until all footage is over and the hub has every reading.
+
+        What breaks the loop is raised on; the last status is then `offline`, as the Last Will would say it.
+        """
         log.info("agent %s: boot %s, %d cameras", self._agent, self.boot, len(self.eyes))
         self._link.start()
         self._publisher.start()
         for eye in self.eyes:
             eye.reader.start()
+        last = "offline"
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and not (until_settled and self._all_over()):
                 self._arrived.clear()
                 looked = [eye.look() for eye in self.eyes]
                 self._tell_health()
-                if until_settled and self._all_over():
-                    return
                 if not any(looked):
                     self._arrived.wait(IDLE_S)
+            last = "stopped"
         finally:
-            self._end()
+            self._end(last)
 
     @property
     def broken(self) -> list[str]:
@@ -290,12 +305,12 @@ class Agent:
             sent_at=from_ms(wall_ms()),
             version=version("esplanade"),
             cameras=tuple(eye.camera.id for eye in self.eyes),
-            models=(self._model,),
+            models=tuple(self._models),
         )
         topic = topics.STATUS.address(site=self._site, agent=self._agent)
         return Message(topic, msgspec.json.encode(status), topics.STATUS.qos, topics.STATUS.retain)
 
-    def _end(self) -> None:
+    def _end(self, state: str) -> None:
         self._stopping.set()
         self._to_publish.set()
         for eye in self.eyes:
@@ -304,32 +319,25 @@ class Agent:
         for eye in self.eyes:
             eye.reader.stop(max(0.0, deadline_s - time.monotonic()))
         self._publisher.join(timeout=GOODBYE_S)
-        if self._link.publish(self._status("stopped")):
+        if self._link.publish(self._status(state)):
             deadline_s = time.monotonic() + GOODBYE_S
             while not self._link.idle and time.monotonic() < deadline_s:
                 time.sleep(0.02)
         self._link.stop()
         self.outbox.close()
-        log.info("agent %s: stopped", self._agent)
+        log.info("agent %s: %s", self._agent, state)
 
 
 def build(config: Config) -> Agent:
     """The wired agent. Raises what its parts raise: model, calibration and outbox errors say what to do."""
-    choice = config.model
-    size = (
-        None if choice.height_px is None or choice.width_px is None else (choice.height_px, choice.width_px)
-    )
-    detector = Detector.load(
-        choice.name,
-        input_size=size,
-        threads=choice.threads,
-        person_threshold=choice.person_threshold,
-        vehicle_threshold=choice.vehicle_threshold,
-    )
+    # Cameras without a density model of their own share one session.
+    own = (choice.density is not None and choice.density.use != "external" for choice, _ in config.cameras)
+    shared = None if all(own) else loaded(config.model)
     return Agent(
         config=config,
-        detector=detector,
-        model=ModelRef(name=detector.name, sha256_12=detector.short_sha256),
+        look=lambda choice, ground: look(
+            site=config.site.site, ground=ground, model=config.model, density=choice.density, shared=shared
+        ),
         boot=secrets.token_hex(8),
         outbox=Outbox(config.outbox, readings_max=config.outbox_readings_max),
     )

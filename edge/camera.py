@@ -7,6 +7,7 @@ reader wait.
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections import deque
@@ -76,10 +77,12 @@ class CameraReader:
         self._most = READ_AHEAD_FRAMES if self._every else 1
         self._gap_ms = 0.0 if self._every else 1000.0 / choice.frames_per_s
         self._lock = threading.Condition()
-        self._waiting: deque[Shot] = deque()
+        self._waiting: deque[tuple[Shot, int]] = deque()  # each with the key frames since the one before
         self._missed = 0
+        self._key_frames = 0
         self._dropped = 0
         self._problem: str | None = "no frame yet"
+        self._check = WHAT_TO_CHECK[source.kind]
         self._last: Shot | None = None
         self._last_seen_s = time.monotonic()
         self._times_s: deque[float] = deque()
@@ -108,10 +111,10 @@ class CameraReader:
         with self._lock:
             if not self._waiting:
                 return None
-            shot = self._waiting.popleft()
+            shot, key_frames = self._waiting.popleft()
             dropped, self._missed = self._missed, 0
             self._lock.notify_all()
-        return Frame(picture_of(shot.image), shot.captured_ms, shot.clock, dropped)
+        return Frame(picture_of(shot.image), shot.captured_ms, shot.clock, dropped, key_frames)
 
     @property
     def drained(self) -> bool:
@@ -126,8 +129,7 @@ class CameraReader:
             problem = self._problem
             if not self._ended and not self._every and silent_s >= STALLED_S:
                 said = problem or "the stream stands still"
-                check = WHAT_TO_CHECK[self.choice.source.kind]
-                problem = f"camera {self.choice.id}: no frame for {silent_s:.0f} s ({said}); {check}"
+                problem = f"camera {self.choice.id}: no frame for {silent_s:.0f} s ({said}); {self._check}"
             elif self._last is not None and not self._ended:
                 problem = None
             while self._times_s and now_s - self._times_s[0] > RATE_WINDOW_S:
@@ -164,7 +166,7 @@ class CameraReader:
                 self._finish(str(wrong))
                 return
             except (av.FFmpegError, OSError, IndexError) as wrong:
-                self._note(_said(wrong))
+                self._note(*_said(wrong, self.choice.source))
             self._stop.wait(self._backoff.next_s())
 
     def _keep(self, shot: Shot) -> None:
@@ -174,22 +176,24 @@ class CameraReader:
             if self._last is None:
                 self._backoff.succeeded()
             self._last, self._problem = shot, None
+            self._key_frames += int(shot.image.key_frame)
             if self._kept_ms is not None and 0 <= shot.captured_ms - self._kept_ms < self._gap_ms * 0.9:
                 return  # faster than asked for: not looked at, and not counted as dropped
             self._kept_ms = shot.captured_ms
             while self._every and len(self._waiting) >= self._most and not self._stop.is_set():
                 self._lock.wait(0.5)
             while len(self._waiting) >= self._most:
-                self._waiting.popleft()
+                self._key_frames += self._waiting.popleft()[1]
                 self._missed += 1
                 self._dropped += 1
-            self._waiting.append(shot)
+            self._waiting.append((shot, self._key_frames))
+            self._key_frames = 0
         self._backoff.succeeded()
         self._arrived()
 
-    def _note(self, problem: str) -> None:
+    def _note(self, problem: str, check: str | None = None) -> None:
         with self._lock:
-            self._problem = problem
+            self._problem, self._check = problem, check or WHAT_TO_CHECK[self.choice.source.kind]
 
     def _finish(self, problem: str | None) -> None:
         with self._lock:
@@ -219,11 +223,16 @@ def _opener(source: Source, replay_start: str, wall_ms: Callable[[], int]) -> Ca
     return lambda: Footage(file, start_ms=start_ms, loop=loop).shots()
 
 
-def _said(wrong: BaseException) -> str:
-    """A library's error in words, without secrets."""
+def _said(wrong: BaseException, source: Source) -> tuple[str, str | None]:
+    """A library's error in words, without secrets, and what to check where it tells that."""
+    if isinstance(wrong, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+        return "it refuses this user or password", "check the user and the password in its address"
+    if isinstance(wrong, OSError) and wrong.errno == errno.EPROTONOSUPPORT and source.rtsp is not None:
+        tried = source.transport or "tcp"
+        return f"it does not send by {tried}", f"set transport: {'udp' if tried == 'tcp' else 'tcp'}"
     if isinstance(wrong, av.error.ExitError):
-        return "it does not answer"
+        return "it does not answer", None
     if isinstance(wrong, IndexError):
-        return "it sends no video"
+        return "it sends no video", None
     text = wrong.strerror if isinstance(wrong, OSError) and wrong.strerror else str(wrong)
-    return redacted(text)
+    return redacted(text), None

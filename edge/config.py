@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta, Struct
 
 from contract import limits
@@ -85,11 +86,28 @@ _KEYS_OF_KIND: Final[dict[str, frozenset[str]]] = {
 }
 
 
+class DensityChoice(_Part, frozen=True):
+    """A density model for one camera. `use`: what the file must be, so that nobody runs the experimental one unawares.
+
+    `experimental` without a file is the general head that comes with the package.
+    `external`: a file in the form of DM-Count's exports, which must be pinned by `sha256` and come with `errors`,
+    measured on this camera.
+    """
+
+    use: Literal["calibrated", "experimental", "external"]
+    file: str | None = None
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    errors: str | None = None
+    width_px: Annotated[int, Meta(ge=32, le=2048)] | None = None
+    height_px: Annotated[int, Meta(ge=32, le=2048)] | None = None
+
+
 class CameraChoice(_Part, frozen=True):
     """One of the site file's cameras, and how this agent reaches it."""
 
     id: Identifier
     source: Source
+    density: DensityChoice | None = None
     frames_per_s: Annotated[float, Meta(gt=0, le=FRAMES_PER_S_MAX)] = FRAMES_PER_S_DEFAULT
 
 
@@ -221,15 +239,49 @@ def _with_source(
             raise file.error(f"must begin with {' or '.join(schemes)}", *at, "source", key)
     if (source.width_px is None) != (source.height_px is None):
         raise file.error("width_px and height_px come together", *at, "source")
+    choice = msgspec.structs.replace(choice, density=_density(file, folder, choice.density, at))
     if source.file is None:
         return choice
     path = folder / source.file
     if not path.is_file():
         raise file.error(f"{path} is not there", *at, "source", "file")
-    return CameraChoice(
-        id=choice.id,
+    return msgspec.structs.replace(
+        choice,
         source=Source(file=str(path), loop=source.loop, real_time=source.real_time, start=source.start),
-        frames_per_s=choice.frames_per_s,
+    )
+
+
+def _density(
+    file: YamlFile, folder: Path, asked: DensityChoice | None, at: tuple[str | int, ...]
+) -> DensityChoice | None:
+    if asked is None:
+        return None
+    at = (*at, "density")
+    if asked.file is None and asked.use != "experimental":
+        raise file.error("needs a file", *at)
+    if asked.file is None and asked.sha256 is not None:
+        raise file.error("pins a file, and none is named; write file, or leave sha256 out", *at, "sha256")
+    if asked.use == "external":
+        if asked.sha256 is None:
+            raise file.error(
+                "an external density map must be pinned: write the sha256 of its file (sha256sum FILE)", *at
+            )
+        if asked.errors is None:
+            raise file.error(
+                "an external density map needs the errors measured on this camera; `esplanade-models calibrate "
+                "measure` writes them",
+                *at,
+            )
+    else:
+        for key in ("errors", "width_px", "height_px"):
+            if getattr(asked, key) is not None:
+                raise file.error(f"belongs to an external density map, this is {asked.use}", *at, key)
+    if (asked.width_px is None) != (asked.height_px is None):
+        raise file.error("width_px and height_px come together", *at)
+    return msgspec.structs.replace(
+        asked,
+        file=_existing(file, folder, asked.file, *at, "file"),
+        errors=_existing(file, folder, asked.errors, *at, "errors"),
     )
 
 
@@ -238,6 +290,7 @@ __all__ = [
     "Broker",
     "CameraChoice",
     "Config",
+    "DensityChoice",
     "FileError",
     "ModelChoice",
     "Source",

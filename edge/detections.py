@@ -1,4 +1,4 @@
-"""What a detector saw in one picture: boxes, scores and kinds."""
+"""What a detector saw in one picture: boxes, scores and kinds, and with a density model how many heads lie where."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.manifest import KINDS
 
-__all__ = ["KINDS", "KIND_GROUPS", "Detections", "best_without_overlap"]
+__all__ = ["KINDS", "KIND_GROUPS", "Detections", "PeopleMap", "best_without_overlap"]
 
 KIND_GROUPS: Final[tuple[int, ...]] = (0, 1, 2, 1, 2, 2)
 """Kinds that suppress each other: one van often scores as car, truck and bus at once, and it is one vehicle. [E]"""
@@ -19,16 +19,35 @@ _GROUP_OF_KIND: Final = np.array(KIND_GROUPS, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleMap:
+    """How many heads lie in each cell of a picture; the sum is the count.
+
+    `people`: float32 (rows, columns), at least 0, row 0 at the top. `across_px`, `down_px`: sides of a cell in picture
+    pixels; the cells begin at the picture's top left.
+    """
+
+    people: NDArray[np.float32]
+    across_px: float
+    down_px: float
+
+    def scaled(self, across: float, down: float) -> PeopleMap:
+        """The same map over the picture stretched by these factors."""
+        return PeopleMap(self.people, self.across_px * across, self.down_px * down)
+
+
+@dataclass(frozen=True, slots=True)
 class Detections:
     """Objects in one picture, best score first.
 
     `boxes_xyxy`: float32 (n, 4), left, top, right, bottom in picture pixels, inside the picture.
-    `scores`: float32 (n,), 0 to 1. `kinds`: uint8 (n,), index into `KINDS`.
+    `scores`: float32 (n,), 0 to 1. `kinds`: uint8 (n,), index into `KINDS`. `people_map`: of the whole picture, where a
+    density model is at work.
     """
 
     boxes_xyxy: NDArray[np.float32]
     scores: NDArray[np.float32]
     kinds: NDArray[np.uint8]
+    people_map: PeopleMap | None = None
 
     def __len__(self) -> int:
         return int(self.scores.shape[0])
@@ -45,9 +64,10 @@ class Detections:
         return Detections(self.boxes_xyxy[chosen], self.scores[chosen], self.kinds[chosen])
 
     @staticmethod
-    def none() -> Detections:
-        """An empty picture."""
-        return Detections(np.zeros((0, 4), np.float32), np.zeros((0,), np.float32), np.zeros((0,), np.uint8))
+    def none(people_map: PeopleMap | None = None) -> Detections:
+        """A picture without a box."""
+        boxes = np.zeros((0, 4), np.float32)
+        return Detections(boxes, np.zeros((0,), np.float32), np.zeros((0,), np.uint8), people_map)
 
 
 def best_without_overlap(

@@ -1,7 +1,8 @@
-"""One picture in, `Detections` out: the same `Detector` over SSD and YOLOX networks."""
+"""One picture in, `Detections` out: the same `Detector` over SSD and YOLOX networks, with a density head or without."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edge.detections import KINDS, Detections, best_without_overlap
-from models import ssd_boxes, yolox_boxes
+from edge.detections import KINDS, Detections, PeopleMap, best_without_overlap
+from models import free_input, ssd_boxes, yolox_boxes
+from models.density.assemble import CELL_PX, OUTPUT
 from models.manifest import Model, UnknownModel, manifest
 from models.store import located
 
@@ -50,8 +52,13 @@ class Detector:
         threads: int = 1,
         person_threshold: float | None = None,
         vehicle_threshold: float | None = None,
+        name: str | None = None,
+        sha256: str | None = None,
     ) -> None:
+        """`content`: the model's file, or one with a density head added, whose own name and hash are then given."""
         self.model = model
+        self.name = name or model.name
+        self.sha256 = sha256 or model.sha256
         feed, decode = model.input, model.decode
         step = feed.multiple_px
         frame_px = input_size or (feed.height_px, feed.width_px)
@@ -68,6 +75,7 @@ class Detector:
         self.thresholds: Floats = np.array([person] + [vehicle] * (len(KINDS) - 1), dtype=np.float32)
         self.session = _session(model, content, threads)
         self._input_name: str = self.session.get_inputs()[0].name
+        self.makes_map: bool = self.session.get_outputs()[-1].name == OUTPUT
         self._columns = np.array(decode.columns)
         self._read = READERS[decode.kind]
 
@@ -98,14 +106,15 @@ class Detector:
         )
 
     @property
-    def name(self) -> str:
-        """The model's name in the manifest."""
-        return self.model.name
-
-    @property
     def short_sha256(self) -> str:
         """First 12 hexadecimal digits of the model file's SHA-256."""
-        return self.model.short_sha256
+        return self.sha256[:12]
+
+    def at(self, input_size: tuple[int, int]) -> Detector:
+        """The same network for another camera's input size. Shares the session: one thread may use both."""
+        other = copy.copy(self)
+        other._frame_px = input_size
+        return other
 
     def network_size(self, picture_height_px: int, picture_width_px: int) -> tuple[int, int]:
         """The (height, width) the network sees for a picture of this size."""
@@ -139,16 +148,20 @@ class Detector:
             )
         tensor, across, down = self.tensor(picture_bgr)
         outputs = self.session.run(None, {self._input_name: tensor})
+        people_map = None
+        if self.makes_map:
+            cells = np.asarray(outputs[-1][0, 0], np.float32)
+            people_map = PeopleMap(np.maximum(cells, 0.0), CELL_PX / across, CELL_PX / down)
         boxes, scores, kinds = self._read(outputs, tensor.shape, self._columns, self.thresholds)
         if scores.shape[0] == 0:
-            return Detections.none()
+            return Detections.none(people_map)
         height, width = picture_bgr.shape[:2]
         boxes *= np.array([1 / across, 1 / down, 1 / across, 1 / down], dtype=np.float32)
         np.clip(boxes, 0, np.array([width, height, width, height], dtype=np.float32), out=boxes)
         kept = best_without_overlap(
             boxes, scores, kinds, overlap=self.model.decode.overlap, most=MOST_DETECTIONS
         )
-        return Detections(boxes[kept], scores[kept], kinds[kept])
+        return Detections(boxes[kept], scores[kept], kinds[kept], people_map)
 
 
 def _chosen(name_or_path: str | Path | None) -> tuple[Model, Path]:
@@ -192,19 +205,11 @@ def _session(model: Model, content: bytes, threads: int) -> onnxruntime.Inferenc
 
 
 def free_fixed_sides(content: bytes, fixed_px: tuple[int, int]) -> bytes:
-    """Turn the declared height and width of an ONNX file's input into free ones. Raises `ModelUnreadable`.
-
-    In the file a dimension is `0a 03 08 <two bytes>`: a submessage of 3 bytes holding dim_value as a varint. It
-    becomes a dim_param of the same length, so nothing else in the file moves. The two dimensions stand side by side.
-    """
-    if any(not 128 <= side < 16384 for side in fixed_px):
-        raise ModelUnreadable(f"fixed_px {fixed_px}: only sides from 128 to 16383 can be freed in place")
-    sides = b"".join(b"\x0a\x03\x08" + bytes([side & 0x7F | 0x80, side >> 7]) for side in fixed_px)
-    if content.count(sides) != 1:
-        raise ModelUnreadable(
-            f"the file declares an input of {fixed_px} {content.count(sides)} times, expected once"
-        )
-    return content.replace(sides, b"\x0a\x03\x12\x01h\x0a\x03\x12\x01w")
+    """`models.free_input.free_fixed_sides`; raises `ModelUnreadable`."""
+    try:
+        return free_input.free_fixed_sides(content, fixed_px)
+    except free_input.InputFixed as wrong:
+        raise ModelUnreadable(str(wrong)) from wrong
 
 
 def _ssd(

@@ -32,7 +32,9 @@ class Footage:
     def __iter__(self) -> Iterator[Frame]:
         """Decodes frame by frame in the caller's thread. Raises FootageUnusable."""
         for shot in self.shots():
-            yield Frame(picture_of(shot.image), shot.captured_ms, shot.clock)
+            yield Frame(
+                picture_of(shot.image), shot.captured_ms, shot.clock, key_frames=int(shot.image.key_frame)
+            )
 
     def shots(self) -> Iterator[Shot]:
         """The same frames before their colours are converted. Raises FootageUnusable."""

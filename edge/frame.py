@@ -18,10 +18,12 @@ class Frame:
 
     `picture_bgr`: uint8 (height, width, 3), blue first, owned by whoever holds the frame. `captured_ms`: Unix ms.
     `clock`: how that time is known: `rtcp` (the camera's own sender report), `arrival` (when it came here) or
-    `media` (the position in a file). `dropped`: pictures decoded since the frame before and never used.
+    `media` (the position in a file). `dropped`: pictures decoded since the frame before and never used. `key_frames`:
+    how many of the pictures since the frame before, this one included, were coded anew rather than as a change.
     """
 
     picture_bgr: Picture
     captured_ms: int
     clock: ClockSource
     dropped: int = 0
+    key_frames: int = 1

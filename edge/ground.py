@@ -25,14 +25,16 @@ FOOTPRINT_M: Final = 0.5
 """Side of the square that one person takes up when shared between cells. [E]"""
 SIGMA_FLOOR: Final = 0.1
 SIGMA_PER_PERSON: Final = 0.3
-"""Standard deviation of a cell's count: the floor, and what each person adds in quadrature, from the detector's
-misses and false alarms. To be replaced by on-site validation. [E]"""
+"""Standard deviation of a cell's count where the model's errors were not measured (models/count_errors.py): the floor,
+and what each person adds in quadrature. [E]"""
 SHORT_BOX: Final = 0.85
 """A box lower than this share of a standing person's height there may have lost its feet. [E]"""
 HIDDEN_SHARE: Final = 0.5
 """Share of a box's lowest quarter that a nearer box must cover to hide the feet. [E]"""
 CUT_SHARE: Final = 0.01
 """A box that ends this close to the picture's edge, as a share of its height, is cut by it. [E]"""
+TOES_M: Final = 0.1
+"""A box ends at the toes nearest to the camera; the person stands so much further. [E]"""
 SAMPLES_ACROSS_CELL: Final = 5
 BODY_PARTS: Final = (0.25, 0.5, 0.75)
 """Where a standing person must be seen, from feet 0 to head 1: at most of these. [E]"""
@@ -68,9 +70,9 @@ class Ground:
         self.frame = self._frame(cell_m)
         centre_x, centre_y = self.frame.centres_m()
         centres = np.stack([centre_x.ravel(), centre_y.ravel()], axis=1)
-        self._centres_px = self._to_picture(centres)
+        self._centres_px = self.to_picture(centres)
         # From a low camera heads lie at the horizon and say nothing; there hidden feet alone hide a person.
-        self._heads_px = self._to_picture(self._shadow(centres)) if self.heads_usable else self._centres_px
+        self._heads_px = self.to_picture(self._shadow(centres)) if self.heads_usable else self._centres_px
         self.covered: BoolGrid = self._covered()
         if not self.covered.any():
             raise GroundUnusable(
@@ -156,11 +158,20 @@ class Ground:
                 points_m[here] = homography.to_site(points_px[here])
         return points_m
 
-    def precision_m(self, x_m: float, y_m: float) -> float:
-        """Metres that a 1-pixel error moves a point there, in the worst direction; infinite where nothing is seen."""
-        return min(float(homography.metres_per_pixel(x_m, y_m)) for homography in self.planes)
+    def to_site_anywhere(self, points_px: Floats) -> Floats:
+        """As `to_site`, but pixels off every surface, or outside the picture, lie on the first surface's plane."""
+        points_m = self.to_site(points_px)
+        off = np.isnan(points_m[:, 0])
+        if off.any():
+            points_m[off] = self.planes[0].to_site(points_px[off])
+        return points_m
 
-    def _to_picture(self, points_m: Floats) -> Floats:
+    def precision_m(self, points_m: Floats) -> Floats:
+        """Metres (n,) that a 1-pixel error moves each point (n, 2), in the worst direction; infinite where unseen."""
+        x_m, y_m = points_m[:, 0], points_m[:, 1]
+        return np.asarray(np.min([one.metres_per_pixel(x_m, y_m) for one in self.planes], axis=0))
+
+    def to_picture(self, points_m: Floats) -> Floats:
         """Pixels of site points, by the first surface that shows them."""
         pixels = np.full(points_m.shape, np.nan)
         for surface, homography in zip(self.camera.surfaces, self.planes, strict=True):
@@ -172,10 +183,19 @@ class Ground:
         pixels[rest] = self.planes[0].to_picture(points_m[rest])
         return pixels
 
-    def _shadow(self, points_m: Floats) -> Floats:
-        """Where the ray from the camera over a head standing at these points meets the ground."""
+    def shadow_of(self, points_m: Floats, raised_m: float) -> Floats:
+        """Where the rays from the camera over these points, raised from the ground, meet it. Camera above them."""
         height_m = self.camera.height_m
-        return np.asarray(self._eye_m + (points_m - self._eye_m) * (height_m / (height_m - HEAD_HEIGHT_M)))
+        return np.asarray(self._eye_m + (points_m - self._eye_m) * (height_m / (height_m - raised_m)))
+
+    def under(self, points_m: Floats, raised_m: float) -> Floats:
+        """The inverse of `shadow_of`: the ground under what is seen, at that height, where these points lie."""
+        height_m = self.camera.height_m
+        return np.asarray(self._eye_m + (points_m - self._eye_m) * ((height_m - raised_m) / height_m))
+
+    def _shadow(self, points_m: Floats) -> Floats:
+        """The same for the heads of people who stand there."""
+        return self.shadow_of(points_m, HEAD_HEIGHT_M)
 
     def place(self, people_xyxy: Floats, others_xyxy: Floats) -> Placed:
         """People on the ground: by the foot, or by the head where the feet are hidden.
@@ -190,7 +210,7 @@ class Ground:
         lowest = np.minimum(people_xyxy[:, 3], self.camera.picture.height - 0.01)
         feet = np.stack([middle, lowest], axis=1)
         surface = self._surface_at(feet)
-        points_m = self.to_site(feet)
+        points_m = self._behind_toes(self.to_site(feet))
         by_head = np.zeros(n, np.bool_)
         if self.heads_usable:
             cut = self._cut(people_xyxy)
@@ -200,10 +220,46 @@ class Ground:
                 homography = self.planes[max(0, int(surface[i]))]
                 shadow = homography.to_site(heads[i])[0]
                 if np.isfinite(shadow).all():
-                    share = (self.camera.height_m - HEAD_HEIGHT_M) / self.camera.height_m
-                    points_m[i] = self._eye_m + (shadow - self._eye_m) * share
+                    points_m[i] = self.under(shadow, HEAD_HEIGHT_M)
                     by_head[i] = True
         return Placed(points_m, by_head)
+
+    def _behind_toes(self, points_m: Floats) -> Floats:
+        away = points_m - self._eye_m
+        distance = np.maximum(np.hypot(away[:, 0], away[:, 1]), 1.0)[:, None]
+        return np.asarray(points_m + away / distance * TOES_M)
+
+    def heads_to_site(self, heads_px: Floats) -> Floats:
+        """Where those stand whose heads are at these pixels (n, 2); NaN where no surface lies under them.
+
+        On each surface a head is taken to be 1.65 m up; the first surface whose polygon then holds the feet counts.
+        """
+        points_m = np.full(heads_px.shape, np.nan)
+        share = (self.camera.height_m - HEAD_HEIGHT_M) / self.camera.height_m
+        for surface, homography in zip(self.camera.surfaces, self.planes, strict=True):
+            rest = np.flatnonzero(np.isnan(points_m[:, 0]))
+            if rest.size == 0:
+                break
+            feet_m = self._eye_m + (homography.to_site(heads_px[rest]) - self._eye_m) * share
+            feet_px = homography.to_picture(feet_m)
+            # Feet below the picture's last line stand on the ground that runs on there.
+            feet_px[:, 1] = np.minimum(feet_px[:, 1], self.camera.picture.height - 0.01)
+            under = inside(surface.polygon, feet_px)
+            points_m[rest[under]] = feet_m[under]
+        return points_m
+
+    def person_heights_px(self) -> Floats:
+        """Height in the picture of a person on each covered cell, in pixels; empty where `heads_usable` is False."""
+        if not self.heads_usable:
+            return np.zeros(0)
+        height = np.linalg.norm(self._centres_px - self._heads_px, axis=1)[self.covered.ravel()]
+        return np.asarray(height[np.isfinite(height)])
+
+    def tall_px(self, points_m: Floats) -> Floats:
+        """Height in the picture of a person who stands at these points (n, 2); NaN where that is not known."""
+        return np.asarray(
+            np.linalg.norm(self.to_picture(points_m) - self.to_picture(self._shadow(points_m)), axis=1)
+        )
 
     def _cut(self, boxes_xyxy: Floats) -> Bools:
         """Boxes that the picture's lower edge cuts, and whose head is in the picture."""
@@ -214,34 +270,50 @@ class Ground:
 
     def _short(self, boxes_xyxy: Floats, points_m: Floats) -> Bools:
         """Boxes clearly lower than a person who stands where the box ends; also where that is not known."""
-        head_px = self._to_picture(self._shadow(points_m))
+        head_px = self.to_picture(self._shadow(points_m))
         expected = boxes_xyxy[:, 3] - head_px[:, 1]
         tall = (boxes_xyxy[:, 3] - boxes_xyxy[:, 1]) >= SHORT_BOX * expected
         return np.asarray(~(np.isfinite(expected) & tall))
 
     def spread(self, points_m: Floats) -> tuple[FloatGrid, float]:
         """People per cell (rows, columns), each shared by area between cells; and how many lie outside."""
-        grid = np.zeros(self.frame.shape)
-        points = points_m[np.isfinite(points_m).all(axis=1)]
-        if points.shape[0] == 0:
-            return grid, float(points_m.shape[0])
-        cell_m = self.frame.cell_m
-        low = (points - FOOTPRINT_M / 2.0) / cell_m - (self.frame.column0, self.frame.row0)
+        _, cell, share = self.shares(points_m)
+        grid = np.asarray(np.bincount(cell, share, minlength=self.covered.size), np.float64).reshape(
+            self.frame.shape
+        )
+        return grid, max(0.0, float(points_m.shape[0]) - float(grid.sum()))
+
+    def shares(self, points_m: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+        """Which points (n, 2) lie in which covered cell: point, flat cell and share of the footprint, (k,) each.
+
+        NaN points and what lies outside the covered cells have no entry.
+        """
+        known = np.flatnonzero(np.isfinite(points_m).all(axis=1))
+        cell_m, columns, rows = self.frame.cell_m, self.frame.columns, self.frame.rows
+        low = (points_m[known] - FOOTPRINT_M / 2.0) / cell_m - (self.frame.column0, self.frame.row0)
         first = np.floor(low).astype(np.intp)
         # Share of the footprint that lies beyond the first cell, along x and along y.
         beyond = np.clip((low + FOOTPRINT_M / cell_m - (first + 1)) * cell_m / FOOTPRINT_M, 0.0, 1.0)
+        points, cells, shares = [], [], []
         for dx in (0, 1):
             share_x = beyond[:, 0] if dx else 1.0 - beyond[:, 0]
             for dy in (0, 1):
                 share = share_x * (beyond[:, 1] if dy else 1.0 - beyond[:, 1])
                 column, row = first[:, 0] + dx, first[:, 1] + dy
-                within = (column >= 0) & (column < self.frame.columns) & (row >= 0) & (row < self.frame.rows)
-                np.add.at(grid, (row[within], column[within]), share[within])
-        grid[~self.covered] = 0.0
-        return grid, max(0.0, float(points_m.shape[0]) - float(grid.sum()))
+                within = (column >= 0) & (column < columns) & (row >= 0) & (row < rows) & (share > 0.0)
+                cell = row[within] * columns + column[within]
+                covered = self.covered.ravel()[cell]
+                points.append(known[within][covered])
+                cells.append(cell[covered])
+                shares.append(share[within][covered])
+        return np.concatenate(points), np.concatenate(cells), np.concatenate(shares)
+
+    def placement_sigma(self, people: FloatGrid) -> FloatGrid:
+        """Standard deviation from placement alone: what this camera's geometry costs, however good the detector."""
+        return np.asarray(np.sqrt(people * self._placement))
 
     def sigma(self, people: FloatGrid) -> FloatGrid:
-        """Standard deviation of the people in each cell: detector and placement errors."""
+        """Standard deviation of the people in each cell for a model whose errors nobody measured. [E]"""
         return np.asarray(np.sqrt(SIGMA_FLOOR**2 + people * (SIGMA_PER_PERSON**2 + self._placement)))
 
     def hidden_cells(self, vehicles_xyxy: Floats) -> BoolGrid:

@@ -11,9 +11,9 @@ from typing import Final, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from contract.messages import PictureState
+from edge.edge_directions import EdgeDirections, GreyPicture
 from edge.frame import Picture
 
 LOOK_EVERY_MS: Final = 500
@@ -25,9 +25,12 @@ FROZEN_MARGIN: Final = 0.1
 FROZEN_SAMPLE_STEP: Final = 4
 FROZEN_MEAN: Final = 0.5
 FROZEN_MOST: Final = 8
+KEYLESS_MS: Final = 120_000
 """Frozen: the sampled pixels are what they were, but for this share of the picture at its top and bottom, where a clock
 drawn by the camera may go on. A sensor's noise never repeats; but a camera whose sensor hangs still encodes, and each
-key frame then rounds the one picture a little otherwise: up to this mean and this single difference, of 255. [E]"""
+key frame then rounds the one picture a little otherwise: up to this mean and this single difference, of 255. Between
+two key frames an encoder may leave out a living sensor's noise altogether, so one must have come; of an encoder that
+sends none, a long time must have passed. [E]"""
 DARK_MEAN: Final = 16.0
 DARK_BRIGHT: Final = 48.0
 """Dark: mean grey below the first and the 99th percentile below the second, of 255. [E]"""
@@ -37,13 +40,11 @@ LOST_DETAIL_SHARE: Final = 0.2
 MOVED_LIKENESS: Final = 0.35
 SHIFT_SHARE: Final = 0.03
 SHIFT_RESPONSE: Final = 0.15
-"""Moved: the edges correlate with the remembered ones less than this, or the whole picture lies shifted by this share
-of its width with at least this phase-correlation response. [E]"""
+"""Moved: the edges correlate with the remembered ones less than this while their directions do not lie where they did,
+or the whole picture lies shifted by this share of its width with at least this phase-correlation response. [E]"""
 LEARN_LOOKS: Final = 20
 LEARN_GAIN: Final = 1.0 / 240.0
 """Pictures before the remembered scene is used, and how fast it then follows light and weather (two minutes). [E]"""
-
-GreyPicture = npt.NDArray[np.float32]
 
 WHAT_TO_DO: Final[dict[PictureState, str | None]] = {
     "good": None,
@@ -78,13 +79,16 @@ class PictureHealth:
         self._looked_ms: int | None = None
         self._still: Picture | None = None
         self._still_since_ms = 0
+        self._key_frames = 0
         self._looks = 0
         self._detail = 0.0
         self._scene: GreyPicture | None = None
+        self._directions = EdgeDirections()
         self._window = cv2.createHanningWindow(SMALL, cv2.CV_32F)
 
-    def observe(self, picture_bgr: Picture, captured_ms: int) -> PictureJudgement:
-        """Takes one picture (masked) and returns the state now."""
+    def observe(self, picture_bgr: Picture, captured_ms: int, key_frames: int = 1) -> PictureJudgement:
+        """Takes one picture (masked) and returns the state now. `key_frames`: as in edge.frame.Frame."""
+        self._key_frames += key_frames
         if self.judgement is None:
             self.judgement = PictureJudgement("good", captured_ms)
             self._suspect_since_ms = captured_ms
@@ -116,33 +120,43 @@ class PictureHealth:
             return "dark"
         edges = _edges(grey)
         detail = float(edges.mean())
-        if detail < FLAT_DETAIL or (self._looks >= LEARN_LOOKS and detail < LOST_DETAIL_SHARE * self._detail):
+        if detail < FLAT_DETAIL:
             return "covered"
-        if self._scene is not None and self._looks >= LEARN_LOOKS and self._moved(edges):
-            return "moved"
-        self._learn(edges, detail)
+        if self._looks >= LEARN_LOOKS:
+            fault = self._unlike(grey, edges, detail)
+            if fault is not None:
+                return fault
+        self._learn(grey, edges, detail)
         return "good"
+
+    def _unlike(self, grey: GreyPicture, edges: GreyPicture, detail: float) -> PictureState | None:
+        """What the difference from the remembered scene means. Other light, as of lamps switched on, means nothing."""
+        assert self._scene is not None, "nothing is compared before it is learned"
+        lost = detail < LOST_DETAIL_SHARE * self._detail
+        unlike = _likeness(edges, self._scene) < MOVED_LIKENESS
+        if lost or unlike:
+            if self._directions.in_place(grey):
+                return None
+            return "covered" if lost else "moved"
+        # Copies, because phaseCorrelate of OpenCV 5 writes its window into what it is given.
+        (dx, dy), response = cv2.phaseCorrelate(self._scene.copy(), edges.copy(), self._window)
+        shifted = response >= SHIFT_RESPONSE and np.hypot(dx, dy) >= SHIFT_SHARE * SMALL[0]
+        return "moved" if shifted else None
 
     def _frozen(self, picture_bgr: Picture, captured_ms: int) -> bool:
         margin = round(picture_bgr.shape[0] * FROZEN_MARGIN)
         sample = picture_bgr[margin:-margin:FROZEN_SAMPLE_STEP, ::FROZEN_SAMPLE_STEP, 1]
         if self._still is not None and _alike(self._still, sample):
-            return captured_ms - self._still_since_ms >= SUSTAIN_MS
-        self._still, self._still_since_ms = sample.copy(), captured_ms
+            still_ms = captured_ms - self._still_since_ms
+            return still_ms >= (SUSTAIN_MS if self._key_frames else KEYLESS_MS)
+        self._still, self._still_since_ms, self._key_frames = sample.copy(), captured_ms, 0
         return False
 
-    def _moved(self, edges: GreyPicture) -> bool:
-        assert self._scene is not None
-        if _likeness(edges, self._scene) < MOVED_LIKENESS:
-            return True
-        # Copies, because phaseCorrelate of OpenCV 5 writes its window into what it is given.
-        (dx, dy), response = cv2.phaseCorrelate(self._scene.copy(), edges.copy(), self._window)
-        return bool(response >= SHIFT_RESPONSE and np.hypot(dx, dy) >= SHIFT_SHARE * SMALL[0])
-
-    def _learn(self, edges: GreyPicture, detail: float) -> None:
+    def _learn(self, grey: GreyPicture, edges: GreyPicture, detail: float) -> None:
         self._looks += 1
         gain = max(LEARN_GAIN, 1.0 / self._looks)
         self._detail += gain * (detail - self._detail)
+        self._directions.learn(grey, gain)
         if self._scene is None:
             self._scene = edges.copy()
         else:

@@ -11,8 +11,10 @@ from contract.geometry import GroundGrid
 from contract.instants import from_ms
 from contract.messages import ClockSource, Crossing, Grid, ModelRef, Reading, VehicleTrack
 from contract.site_file import Camera
+from edge.fusion import boxes_sigma, fused
 from edge.ground import Ground
 from edge.sighting import Sighting
+from models.density.errors import Bands, Errors
 
 MOVING_PERIOD_MS: Final = 200
 """Period of the short readings while a motor vehicle moves (contract.md)."""
@@ -33,6 +35,9 @@ class _Window:
         self.dropped = 0
         self.outside = 0.0
         self.people = np.zeros(ground.frame.shape)
+        self.mapped = np.zeros(ground.frame.shape)
+        self.maps = 0
+        self.map_outside = 0.0
         self.in_view = np.zeros(ground.frame.shape, np.int32)
         self.crossings: dict[tuple[str, str], list[int]] = {}
 
@@ -51,6 +56,10 @@ class _Window:
         self.people += people * in_view
         self.in_view += in_view
         self.outside += outside
+        if seen.mapped is not None:
+            self.maps += 1
+            self.mapped += seen.mapped.people * in_view
+            self.map_outside += seen.mapped.outside
 
 
 class Readings:
@@ -61,13 +70,26 @@ class Readings:
     """
 
     def __init__(
-        self, *, site: str, camera: Camera, boot: str, period_s: float, ground: Ground, model: ModelRef | None
+        self,
+        *,
+        site: str,
+        camera: Camera,
+        boot: str,
+        period_s: float,
+        ground: Ground,
+        model: ModelRef | None,
+        errors: Errors | Bands | None = None,
     ) -> None:
+        """`errors`: as measured, of the people map and the detector where there is a map, else of the detector alone.
+
+        Without them the standard deviations are `Ground.sigma`'s.
+        """
         self._site, self._camera, self._boot = site, camera, boot
         self._period_s = period_s
         self._period_ms = round(period_s * 1000)
         self._ground = ground
         self._model = model
+        self._errors = errors
         self._calibration = camera.calibration
         self._seq = 0
         self._window: _Window | None = None
@@ -92,11 +114,12 @@ class Readings:
         for one in sorted(ended, key=lambda one: one.to_ms):
             if one is window:
                 self._window = None
-                done.append(self._reading(one, self._grid(one), _crossings(one)))
+                grid, outside = self._grid(one)
+                done.append(self._reading(one, grid, outside, _crossings(one)))
             else:
                 self._short = None
                 if self._moving and (window is None or one.to_ms != window.to_ms):
-                    done.append(self._reading(one, None, ()))
+                    done.append(self._reading(one, None, 0.0, ()))
         return done
 
     def add(self, seen: Sighting) -> None:
@@ -132,17 +155,36 @@ class Readings:
         self._closed_ms[period_ms] = begin + period_ms
         return _Window(self._ground, begin, begin + period_ms)
 
-    def _grid(self, window: _Window) -> Grid:
-        ground = self._ground
+    def _grid(self, window: _Window) -> tuple[Grid, float]:
+        """The window's mean count per cell, and people outside the cells."""
+        ground, errors = self._ground, self._errors
+        cell_m = ground.frame.cell_m
         observed = ground.covered & (window.in_view >= max(1.0, OBSERVED_SHARE * window.frames))
-        people = np.where(observed, window.people / np.maximum(window.in_view, 1), 0.0)
-        most = limits.DENSITY_MAX_PER_M2 * ground.frame.cell_m**2
-        people = np.minimum(people, most)
-        sigma = np.where(observed, ground.sigma(people), 0.0)
-        return GroundGrid(ground.frame, people, sigma, ground.covered, observed).to_wire()
+        looks = np.maximum(window.in_view, 1)
+        people = np.where(observed, window.people / looks, 0.0)
+        outside = window.outside / max(window.usable, 1)
+        if isinstance(errors, Errors) and window.usable and window.maps == window.usable:
+            both = fused(
+                boxes=people,
+                mapped=np.where(observed, window.mapped / looks, 0.0),
+                boxes_outside=outside,
+                map_outside=window.map_outside / window.maps,
+                seen=observed,
+                cell_m=cell_m,
+                measured=errors,
+            )
+            people, sigma, outside = both.people, both.sigma_people, both.outside
+        elif errors is None or isinstance(errors, Errors):
+            sigma = ground.sigma(people)
+        else:
+            sigma = np.maximum(boxes_sigma(people, observed, cell_m, errors), ground.placement_sigma(people))
+        people = np.minimum(people, limits.DENSITY_MAX_PER_M2 * cell_m**2)
+        sigma = np.where(observed, sigma, 0.0)
+        return GroundGrid(ground.frame, people, sigma, ground.covered, observed).to_wire(), outside
 
-    def _reading(self, window: _Window, grid: Grid | None, crossings: tuple[Crossing, ...]) -> Reading:
-        outside = 0.0 if grid is None or window.usable == 0 else window.outside / window.usable
+    def _reading(
+        self, window: _Window, grid: Grid | None, outside: float, crossings: tuple[Crossing, ...]
+    ) -> Reading:
         reading = Reading(
             schema=limits.SCHEMA,
             site=self._site,

@@ -16,10 +16,12 @@ from contract.instants import to_ms
 from contract.messages import ModelRef, Reading
 from contract.site_file import SharedSite
 from edge.detector import Detector
+from edge.external_map import WithExternalMap
 from edge.footage import Footage, read_ahead
 from edge.ground import Ground
 from edge.readings import Readings
 from edge.sighting import Sight
+from models.density.errors import Bands, Errors
 
 BOOT_DIGITS: Final = 20
 
@@ -50,8 +52,9 @@ def replay(
     footage: Path,
     site: SharedSite,
     camera: str,
-    detector: Detector,
+    detector: Detector | WithExternalMap,
     out: BinaryIO,
+    errors: Errors | Bands | None = None,
     start: str | None = None,
     period_s: float = limits.PERIOD_DEFAULT_S,
     speed: float | None = None,
@@ -59,12 +62,14 @@ def replay(
 ) -> Replayed:
     """Writes one reading a line to `out`. `speed` 1 is real time; None is as fast as the machine can.
 
-    Every frame is analysed at any speed. Raises KeyError for an unknown camera, GroundUnusable, FootageUnusable,
+    `errors`: as measured of what is looked with. Every frame is analysed at any speed.
+    Raises KeyError for an unknown camera, GroundUnusable, FootageUnusable,
     PictureMismatch, OSError.
     """
     began_s = time.monotonic()
     one = site.camera(camera)
     start = start or site.replay_start
+    boxes = detector.detector if isinstance(detector, WithExternalMap) else detector
     settings = msgspec.json.encode(
         {
             "site": site.site,
@@ -73,11 +78,12 @@ def replay(
             "period_s": period_s,
             "cell_m": site.cell_m,
             "lines": one.lines,
-            "thresholds": detector.thresholds.tolist(),
-            "network_size": detector.network_size(one.picture.height, one.picture.width),
+            "thresholds": boxes.thresholds.tolist(),
+            "network_size": boxes.network_size(one.picture.height, one.picture.width),
+            "errors": errors,
         }
     )
-    model = f"{detector.name}/{detector.model.sha256}"
+    model = f"{detector.name}/{detector.sha256}"
     boot = replay_boot(footage, model=model, calibration=one.calibration, settings=settings)
     ground = Ground(one, site.cell_m)
     sight = Sight(camera=one, ground=ground, detector=detector, boot=boot)
@@ -87,7 +93,8 @@ def replay(
         boot=boot,
         period_s=period_s,
         ground=ground,
-        model=ModelRef(name=detector.name, sha256_12=detector.short_sha256),
+        model=ModelRef(name=detector.name, sha256_12=detector.sha256[:12]),
+        errors=errors,
     )
     start_ms = to_ms(start)
     frames = written = 0

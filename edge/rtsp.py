@@ -29,7 +29,8 @@ def rtsp_shots(address: str, *, transport: str, wall_ms: Callable[[], int]) -> I
     `wall_ms`: this machine's clock. A camera whose clock is off by more than `CLOCK_OFFSET_CORRECTED_S` is not
     believed: its pictures carry their arrival time, and `offset_s` says by how much it is off.
     """
-    options = {"rtsp_transport": transport, "fflags": "nobuffer"}
+    # Nobody here asks for the frame rate, and measuring it would keep back the first two seconds of pictures.
+    options = {"rtsp_transport": transport, "fflags": "nobuffer", "fpsprobesize": "0"}
     with av.open(address, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1

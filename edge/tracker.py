@@ -25,6 +25,10 @@ BUFFER: Final = 0.3
 """Boxes are widened by this share of their size on every side before they are compared. [E]"""
 OVERLAP_MIN: Final = 0.1
 """Least buffered overlap that links two boxes. [E]"""
+REACH_SIGMAS: Final = 2.5
+HEIGHT_RATIO: Final = 1.5
+"""What overlaps nothing is still linked where a track may have gone: within so many of its sigmas, and of like height.
+At two pictures a second a walker leaves their own box between them. [E]"""
 CONFIRM_HITS: Final = 3
 """A track gets an id at its third sighting; a false alarm rarely lasts that long. [E]"""
 TENTATIVE_COAST_MS: Final = 300
@@ -68,13 +72,14 @@ class TrackIds:
 
 @dataclass(slots=True)
 class Track:
-    """One object followed through pictures. `box_xyxy` is the last box seen, not the filtered one."""
+    """One object followed through pictures. `box_xyxy`: the last box seen, unfiltered; `first_xyxy`: the first."""
 
     group: int
     box_xyxy: Floats
     score: float
     first_ms: int
     seen_ms: int
+    first_xyxy: Floats
     id: str | None = None
     named_ms: int = 0
     hits: int = 1
@@ -164,15 +169,29 @@ class Tracker:
         overlap[np.array([track.group for track in self.tracks])[:, None] != groups] = 0.0
         rows, columns = np.nonzero(overlap >= OVERLAP_MIN)
         order = np.argsort(-overlap[rows, columns], kind="stable")
-        used_t: set[int] = set()
-        used_d: set[int] = set()
-        links: list[tuple[int, int]] = []
-        for t, d in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-            if t not in used_t and d not in used_d:
-                used_t.add(t)
-                used_d.add(d)
-                links.append((t, d))
-        return links
+        links = _greedy(list(zip(rows[order].tolist(), columns[order].tolist(), strict=True)))
+        return links + self._reached(boxes, groups, links)
+
+    def _reached(
+        self, boxes: Floats, groups: npt.NDArray[np.intp], links: list[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        """Pairs among what is left, nearest first in the track's own sigmas."""
+        left_t = np.setdiff1d(np.arange(len(self.tracks)), [t for t, _ in links])
+        left_d = np.setdiff1d(np.arange(boxes.shape[0]), [d for _, d in links])
+        if left_t.size == 0 or left_d.size == 0:
+            return []
+        new = boxes[left_d]
+        feet = np.stack([(new[:, 0] + new[:, 2]) / 2.0, new[:, 3]], axis=1)
+        height = self._size[left_t, 1]
+        sigma = np.sqrt(self._spread[left_t, 0] + (POINT_SIGMA * height) ** 2)
+        off = np.linalg.norm(feet[None] - self._point[left_t][:, None], axis=2) / sigma[:, None]
+        ratio = np.maximum(new[:, 3] - new[:, 1], 1.0)[None] / height[:, None]
+        off[(ratio > HEIGHT_RATIO) | (ratio < 1.0 / HEIGHT_RATIO)] = np.inf
+        off[np.array([self.tracks[t].group for t in left_t])[:, None] != groups[left_d]] = np.inf
+        rows, columns = np.nonzero(off <= REACH_SIGMAS)
+        order = np.argsort(off[rows, columns], kind="stable")
+        pairs = zip(left_t[rows[order]].tolist(), left_d[columns[order]].tolist(), strict=True)
+        return _greedy(list(pairs))
 
     def _correct(self, t: int, box: Floats) -> None:
         width, height = box[2] - box[0], box[3] - box[1]
@@ -196,7 +215,12 @@ class Tracker:
             return
         for d in fresh:
             track = Track(
-                int(_GROUPS[seen.kinds[d]]), boxes[d], float(seen.scores[d]), captured_ms, captured_ms
+                int(_GROUPS[seen.kinds[d]]),
+                boxes[d],
+                float(seen.scores[d]),
+                captured_ms,
+                captured_ms,
+                boxes[d],
             )
             track.votes[seen.kinds[d]] += seen.scores[d]
             self.tracks.append(track)
@@ -225,6 +249,19 @@ class Tracker:
         self.tracks = [self.tracks[i] for i in keep]
         self._point, self._speed = self._point[keep], self._speed[keep]
         self._size, self._spread = self._size[keep], self._spread[keep]
+
+
+def _greedy(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Each track and each detection once, the first pairs first."""
+    used_t: set[int] = set()
+    used_d: set[int] = set()
+    links: list[tuple[int, int]] = []
+    for t, d in pairs:
+        if t not in used_t and d not in used_d:
+            used_t.add(t)
+            used_d.add(d)
+            links.append((t, d))
+    return links
 
 
 def _coast_ms(track: Track) -> int:

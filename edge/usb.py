@@ -26,6 +26,13 @@ def usb_shots(device: str, *, size_px: tuple[int, int] | None, wall_ms: Callable
             "and add this user to the group video"
         )
     options = {} if size_px is None else {"video_size": f"{size_px[0]}x{size_px[1]}"}
-    with av.open(device, format="v4l2", options=options) as container:
+    return device_shots(device, driver="v4l2", options=options, wall_ms=wall_ms)
+
+
+def device_shots(
+    device: str, *, driver: str, options: dict[str, str], wall_ms: Callable[[], int]
+) -> Iterator[Shot]:
+    """Pictures of any capture device that libavdevice's `driver` reads. Raises av.FFmpegError, OSError."""
+    with av.open(device, format=driver, options=options) as container:
         for image in container.decode(container.streams.video[0]):
             yield Shot(image, wall_ms(), "arrival")

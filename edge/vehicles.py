@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from contract import limits
 from contract.instants import from_ms
 from contract.messages import VehicleKind, VehicleTrack
+from edge.footprint import Form, footprint, headed, learnt
 from edge.ground import Ground
 from edge.tracker import Track
 
@@ -42,6 +43,8 @@ class Motion:
     speed: float
     at_ms: int
     heading_deg: float = 0.0
+    has_moved: bool = False
+    whole: bool = True
 
     @staticmethod
     def begin(point_m: npt.NDArray[np.float64], sigma_m: float, at_ms: int) -> Motion:
@@ -67,6 +70,18 @@ class Motion:
         if self.speed_m_s >= HEADING_MIN_M_S:
             east, north = self.velocity_m_s
             self.heading_deg = math.degrees(math.atan2(east, north)) % 360.0
+        self.has_moved = self.has_moved or self.is_moving
+
+    def jump(self, point_m: npt.NDArray[np.float64], sigma_m: float, at_ms: int) -> None:
+        """Moves on to `at_ms` and a point that is known in another way than those before: no speed follows from it.
+
+        So it is when a vehicle that the picture's edge cut comes wholly into view, or leaves.
+        """
+        dt = max(0, at_ms - self.at_ms) / 1000.0
+        self.at_ms, self.whole = at_ms, not self.whole
+        self.point_m = point_m.copy()
+        self.place, self.both = sigma_m**2, 0.0
+        self.speed += (ACCELERATION_M_S2 * dt) ** 2
 
     @property
     def speed_m_s(self) -> float:
@@ -87,31 +102,50 @@ class Vehicles:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._motions: dict[str, Motion] = {}
+        self._forms: dict[str, Form] = {}
 
     def update(self, seen: list[Track], alive: list[Track], captured_ms: int) -> tuple[VehicleTrack, ...]:
         """Takes the vehicle tracks seen in one picture; returns all that are alive and stand on a surface."""
         for track in seen:
-            if track.id is None:
-                continue
-            box = track.box_xyxy
-            foot = np.array(
-                [[(box[0] + box[2]) / 2.0, min(box[3], self._ground.camera.picture.height - 0.01)]]
-            )
-            point_m = self._ground.to_site(foot)[0]
-            if not np.isfinite(point_m).all():
-                continue
-            jitter_px = max(BOX_SIGMA_PX, BOX_SIGMA * float(box[3] - box[1]))
-            precision_m = self._ground.precision_m(float(point_m[0]), float(point_m[1]))
-            sigma_m = max(POINT_SIGMA_MIN_M, min(jitter_px * precision_m, limits.SITE_MAX_M))
-            motion = self._motions.get(track.id)
-            if motion is None:
-                self._motions[track.id] = Motion.begin(point_m, sigma_m, captured_ms)
-            else:
-                motion.measure(point_m, sigma_m, captured_ms)
+            if track.id is not None:
+                self._measure(track.id, track, captured_ms)
         living = {track.id for track in alive}
         self._motions = {id_: motion for id_, motion in self._motions.items() if id_ in living}
+        self._forms = {id_: form for id_, form in self._forms.items() if id_ in living}
         found = [self._fact(track, captured_ms) for track in alive if track.id in self._motions]
         return tuple(found[: limits.VEHICLES_MAX])
+
+    def _measure(self, id_: str, track: Track, captured_ms: int) -> None:
+        """Takes one box in: the middle of the vehicle, as its kind, size and direction are known by now."""
+        ground, box = self._ground, track.box_xyxy
+        motion = self._motions.get(id_)
+        before = self._forms.get(id_, Form(track.kind))
+        form = before if before.kind == track.kind else Form(track.kind, 1.0, before.heading_rad)
+        if motion is not None and motion.is_moving:
+            form = replace(form, heading_rad=math.radians(motion.heading_deg))
+        elif motion is None or not motion.has_moved:
+            form = headed(ground, box, form)
+        stands = footprint(ground, box, form)
+        if stands is None:
+            return
+        self._forms[id_] = learnt(ground, box, form, stands.middle_m)
+        point_m = stands.middle_m
+        jitter_px = max(BOX_SIGMA_PX, BOX_SIGMA * float(box[3] - box[1]))
+        precision_m = float(ground.precision_m(point_m[None])[0])
+        sigma_m = max(POINT_SIGMA_MIN_M, stands.sigma_m, min(jitter_px * precision_m, limits.SITE_MAX_M))
+        if motion is None:
+            motion = self._motions[id_] = Motion.begin(point_m, sigma_m, captured_ms)
+            motion.whole = stands.sigma_m == 0.0
+            return
+        if form != before:
+            # Learning a vehicle's size or direction moves its middle; that is no motion.
+            earlier = footprint(ground, box, before)
+            if earlier is not None:
+                motion.point_m += point_m - earlier.middle_m
+        if motion.whole != (stands.sigma_m == 0.0):
+            motion.jump(point_m, sigma_m, captured_ms)
+        else:
+            motion.measure(point_m, sigma_m, captured_ms)
 
     def _fact(self, track: Track, captured_ms: int) -> VehicleTrack:
         assert track.id is not None

@@ -27,6 +27,7 @@ from hub.memory import UnusableMemory
 from hub.replay import ReplayError, read_readings, replay
 from hub.site import read_site
 from hub.store import StoreError
+from hub.truth import read_truth
 
 FAILED = 2
 # Each says in its text what to do; anything else is our own failure and keeps its traceback.
@@ -154,6 +155,9 @@ def _check(found: Settings) -> int:
         print(f"assessment {assessment.name}: {len(assessment.risks)} scores, {assessment.file.status}")
         for warning in assessment.warnings:
             print(f"  note: {warning}")
+    if found.truth is not None:
+        truth = read_truth(found.truth, site)
+        print(f"truth of {truth.film}, {truth.loop_s:g} s a pass: for demos and exercises only")
     print(f"page on {found.listen.url}/, {'with a token' if found.token else 'no token (loopback only)'}")
     return 0
 

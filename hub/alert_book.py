@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -35,11 +36,13 @@ from hub.alerts import (
 from hub.assessment import Assessment
 from hub.delays import Delay
 from hub.finding import Finding
+from hub.reasons import Why
 from hub.rules import SEVERITIES, Effective, Family, Rule, effective, family_of, steps_of
 from hub.step import Transition
 
 _ADVICE_MAX = 6
 _TEXT_MAX = 400
+_CAVEATS = frozenset({Why.ZONE_HELD.value, Why.ZONE_PARTLY_SEEN.value})
 
 
 class AlertBook:
@@ -84,6 +87,11 @@ class AlertBook:
                 steps = steps_of(record.family)
                 found |= {rule.id for rule, d in zip(steps, self._delays[key], strict=True) if d.active}
         return frozenset(found)
+
+    def idle(self, family: Family, subject: str) -> bool:
+        """No clock runs for it and nothing is kept of it: a finding without an ON would change nothing."""
+        key = _key(family, subject)
+        return key not in self._records and not any(d.running for d in self._delays.get(key, ()))
 
     def judge(self, finding: Finding, now_ms: int, look: Callable[[Finding], str | None]) -> list[Transition]:
         """Takes one finding in: moves the delays, then the alert. `look` gives the video link for it."""
@@ -164,8 +172,7 @@ class AlertBook:
         if isinstance(action, Acknowledge):
             if record.handling != "unacknowledged":
                 raise IllegalAction(
-                    f"the alert is {record.handling.replace('_', ' ')}"
-                    + (f" by {record.acknowledged_by}" if record.handling == "acknowledged" else ""),
+                    f"the alert is {record.handling.replace('_', ' ')}{_by_whom(record)}",
                     "unshelve it first" if record.handling == "shelved" else "nothing more is needed",
                 )
             record.acknowledged_by, record.acknowledged_ms = action.by, now_ms
@@ -247,8 +254,10 @@ class AlertBook:
         if finding.on or worse:
             self._describe(record, finding, look)
         if record.condition == "unknown" and not finding.unknown:
+            _limit(record, finding)
             found.append(self._move(record, Event.REGAIN, now_ms))
         if record.condition == "active" and finding.unknown:
+            _limit(record, finding)
             found.append(self._move(record, Event.LOSE, now_ms))
         elif record.condition == "active" and step == 0 and may_return(record.handling, record.latched):
             record.cleared_ms = min(finding.at_ms, now_ms)
@@ -411,8 +420,23 @@ class AlertBook:
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:20]
 
 
+@lru_cache(maxsize=4096)
 def _key(family: Family, subject: str) -> str:
     return f"{family.value}|{subject}"
+
+
+def _limit(record: Record, finding: Finding) -> None:
+    """What limits the numbers now stands among the alert's reasons, in place of what limited them before."""
+    kept = tuple(one for one in record.reasons if one.reason not in _CAVEATS)
+    record.reasons = (*kept, *finding.caveats())
+    record.certainty = finding.certainty()[:_TEXT_MAX]
+
+
+def _by_whom(record: Record) -> str:
+    """Who has acknowledged it and when, for whoever comes second."""
+    if record.handling != "acknowledged" or record.acknowledged_ms is None:
+        return ""
+    return f" by {record.acknowledged_by} at {from_ms(record.acknowledged_ms)}"
 
 
 def _pending() -> AlertCondition:

@@ -17,6 +17,7 @@ raises, and changes nothing. ANSI/ISA-18.2 has the same two axes.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -88,6 +89,7 @@ HANDLING: Final[dict[tuple[AlertHandling, Event], AlertHandling]] = {
 
 # Events that must be legal on both axes.
 _BOTH = frozenset({Event.RISE_AGAIN})
+_ENDING = frozenset({Event.CLOSE.value, Event.DISPOSE.value})
 _ON_CONDITION = frozenset(event for _, event in CONDITION)
 
 SHELVE_MAX_MINUTES = 60
@@ -151,6 +153,18 @@ def dispose(alert: Alert, *, by: str, disposition: Disposition, cause: str | Non
         event=Event.DISPOSE.value,
         by=by,
     )
+
+
+def closed_before(past: Sequence[Transition]) -> IllegalAction:
+    """What to tell who comes too late. `past`: all transitions of an alert that has closed, oldest first."""
+    alert = past[-1].alert
+    last = next((one for one in reversed(past) if one.event in _ENDING), past[-1])
+    what = "" if alert.disposition is None else f" as {alert.disposition}"
+    who = "by itself" if last.by is None else f"by {last.by}"
+    text = f"alert {alert.alert} was closed {who} at {last.at}{what}"
+    if last.by is None and alert.acknowledged_by is not None:
+        text += f"; {alert.acknowledged_by} had acknowledged it at {alert.acknowledged_at}"
+    return IllegalAction(text, "nothing more is needed; reload to see it")
 
 
 def disposition_text(disposition: Disposition, cause: str | None) -> str:

@@ -102,9 +102,23 @@ class Batch:
     alerts_off_broker: list[str] = field(default_factory=list)
     deliveries: list[DeliveryResult] = field(default_factory=list)
     zone_minutes: dict[tuple[str, int], ZoneMinute] = field(default_factory=dict)
+    zone_late: Counter[tuple[str, int]] = field(
+        default_factory=Counter
+    )  # readings too late for (zone, minute)
     camera_minutes: dict[tuple[str, int], CameraMinute] = field(default_factory=dict)
     line_minutes: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
     memory: bytes | None = None
+
+    def judged(self) -> Batch:
+        """What no message brings again: what was judged, done and measured. What was heard is left out."""
+        return Batch(
+            clocks=self.clocks,
+            transitions=self.transitions,
+            alerts=self.alerts,
+            alerts_off_broker=self.alerts_off_broker,
+            deliveries=self.deliveries,
+            zone_minutes=self.zone_minutes,
+        )
 
     @property
     def empty(self) -> bool:
@@ -121,6 +135,7 @@ class Batch:
             or self.alerts_off_broker
             or self.deliveries
             or self.zone_minutes
+            or self.zone_late
             or self.camera_minutes
             or self.line_minutes
             or self.memory is not None

@@ -3,7 +3,8 @@
 offset = median(received - sent_at) over the last 60 s, for each boot. A message that waited in the broker looks like a
 slow clock. Two things tell them apart: while a queue drains, sent_at runs much faster than the clock on the wall; and
 waiting can only add to the offset. So an offset counts only once its samples run at the pace of time, and a slow
-clock has to show itself for longer than a fast one.
+clock has to show itself for longer than a fast one. Shorter is enough where a new boot speaks, after one whose clock is
+known, from before the other's last message: messages keep their order, so its clock was set back.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Clock:
 
     offset_ms: int | None = None
     samples: deque[tuple[int, int]] = field(default_factory=deque)
+    follows_ms: int | None = None  # when the boot before this one last spoke, by a clock that was known
 
     @property
     def correction_ms(self) -> int:
@@ -68,7 +70,8 @@ class Clock:
         sent_span = samples[-1][1] - samples[0][1]
         offset = round(median(received - sent for received, sent in samples))
         if abs(offset) > CORRECTED_MS:
-            if received_span < (FAST_SPAN_MS if offset < 0 else SLOW_SPAN_MS):
+            set_back = self.follows_ms is not None and samples[-1][1] < self.follows_ms - JUMP_MS
+            if received_span < (FAST_SPAN_MS if offset < 0 or set_back else SLOW_SPAN_MS):
                 return
             if abs(received_span - sent_span) > max(PACE_SLACK_MS, PACE_SLACK_SHARE * received_span):
                 return
@@ -80,6 +83,7 @@ class Clocks:
 
     def __init__(self, known: dict[tuple[str, str], int] | None = None) -> None:
         self._clocks = {key: Clock(offset_ms) for key, offset_ms in (known or {}).items()}
+        self._last_heard: dict[str, Clock] = {}  # by agent
 
     def of(self, agent: str, boot: str) -> Clock:
         key = (agent, boot)
@@ -90,6 +94,15 @@ class Clocks:
             for one in of_agent[: max(0, len(of_agent) + 1 - BOOTS_MAX)]:
                 del self._clocks[one]
             clock = self._clocks[key] = Clock()
+        return clock
+
+    def heard(self, agent: str, boot: str) -> Clock:
+        """Like `of`, for a message that comes now, in the order in which it was sent."""
+        clock, before = self.of(agent, boot), self._last_heard.get(agent)
+        if clock is not before:
+            self._last_heard[agent] = clock
+            if before is not None and before.sure and clock.offset_ms is None and clock.follows_ms is None:
+                clock.follows_ms = before.samples[-1][1] + before.correction_ms
         return clock
 
     def get(self, agent: str, boot: str) -> Clock | None:

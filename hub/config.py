@@ -79,7 +79,10 @@ class RetentionPart(_Part):
 
 
 class Config(_Part):
-    """What the file holds. `clock: media` is for replays and exercises: now is the newest capture time accepted."""
+    """What the file holds. `clock: media` is for replays and exercises: now is the newest capture time accepted.
+
+    `truth`: for demos and exercises on rendered footage; a file of `python -m models.scenes curve`.
+    """
 
     site: str
     assessment: str | None = None
@@ -88,6 +91,7 @@ class Config(_Part):
     broker: BrokerPart = msgspec.field(default_factory=BrokerPart)
     http: HttpPart = msgspec.field(default_factory=HttpPart)
     webhooks: tuple[WebhookPart, ...] = ()
+    truth: str | None = None
     retention: RetentionPart = msgspec.field(default_factory=RetentionPart)
 
 
@@ -126,6 +130,7 @@ class Settings:
     retention: Retention
     token_file: Path | None = None
     token_is_new: bool = False
+    truth: Path | None = None
 
 
 def read_config(path: Path | str) -> Config:
@@ -204,6 +209,7 @@ def settings(config: Config, *, folder: Path) -> Settings:
         token=token,
         token_file=token_file,
         token_is_new=is_new,
+        truth=at(config.truth) if config.truth else None,
         webhooks=webhooks,
         retention=Retention(config.retention.readings_hours, config.retention.minutes_days),
     )

@@ -106,21 +106,32 @@ def theil_sen(t_s: Sequence[float], values: Sequence[float]) -> Slope | None:
 
     One outlier in four does not move it.
     """
+    return theil_sen_all(t_s, np.asarray([values], dtype=np.float64))[0]
+
+
+def theil_sen_all(t_s: Sequence[float], values: FloatGrid) -> list[Slope | None]:
+    """The slope of each row of `values`, which has shape (rows, points): see `theil_sen`."""
     n = len(t_s)
     if n < SLOPE_POINTS_MIN:
-        return None
-    t, y = np.asarray(t_s, dtype=np.float64), np.asarray(values, dtype=np.float64)
+        return [None] * len(values)
+    t = np.asarray(t_s, dtype=np.float64)
     i, j = _pairs(n)
     dt = t[j] - t[i]
-    apart = dt != 0.0
-    slopes = np.sort((y[j] - y[i])[apart] / dt[apart])
-    if slopes.size == 0:
-        return None
+    apart = np.flatnonzero(dt)
+    if apart.size == 0:
+        return [None] * len(values)
+    if apart.size < dt.size:
+        i, j, dt = i[apart], j[apart], dt[apart]
+    slopes = np.sort((values[:, j] - values[:, i]) / dt, axis=1)
+    size = slopes.shape[1]
     half_width = SLOPE_Z * math.sqrt(n * (n - 1) * (2 * n + 5) / 18.0)
-    lower = max(0, math.floor((len(slopes) - half_width) / 2.0))
-    upper = min(len(slopes) - 1, math.ceil((len(slopes) + half_width) / 2.0))
-    middle = (slopes[(len(slopes) - 1) // 2] + slopes[len(slopes) // 2]) / 2.0
-    return Slope(float(middle), float(slopes[lower]), float(slopes[upper]))
+    lower = max(0, math.floor((size - half_width) / 2.0))
+    upper = min(size - 1, math.ceil((size + half_width) / 2.0))
+    middle = (slopes[:, (size - 1) // 2] + slopes[:, size // 2]) / 2.0
+    return [
+        Slope(*row)
+        for row in zip(middle.tolist(), slopes[:, lower].tolist(), slopes[:, upper].tolist(), strict=True)
+    ]
 
 
 @lru_cache(maxsize=64)

@@ -9,33 +9,70 @@ from contract.messages import Reason
 from hub.delays import Verdict
 from hub.finding import Finding
 from hub.reasons import Why, because
-from hub.rules import Family, Rule, steps_of
+from hub.rules import Family, Rule, may_be_on, steps_of
 from hub.site import Area
 from hub.zone_crowd import ZoneCrowd
 
 _LOST_MAX = 0.02  # [E] of a zone gone out of sight: more, and no trend elsewhere can end what was seen coming
 
 
-def crowd_findings(crowd: ZoneCrowd, unknown_at_ms: int) -> tuple[Finding, ...]:
-    """Density, occupancy and time to critical of one zone. `unknown_at_ms` stands in where nothing was captured."""
+def crowd_findings(
+    crowd: ZoneCrowd,
+    unknown_at_ms: int,
+    idle: Callable[[Family, str], bool] = lambda _family, _subject: False,
+) -> list[Finding]:
+    """Density, occupancy and time to critical of one zone. `unknown_at_ms` stands in where nothing was captured.
+
+    What has no step on, and is `idle` in the alert book, would change nothing there and is left out.
+    """
     at_ms = crowd.captured_ms if crowd.captured_ms is not None else unknown_at_ms
-    return _density(crowd, at_ms), _occupancy(crowd, at_ms), _time_to_critical(crowd, at_ms)
+    zone = crowd.zone
+    found = []
+    if may_be_on(Family.DENSITY, crowd.patch_per_m2, zone) or not idle(Family.DENSITY, zone.id):
+        found.append(_density(crowd, at_ms))
+    if may_be_on(Family.OCCUPANCY, crowd.occupancy) or not idle(Family.OCCUPANCY, zone.id):
+        found.append(_occupancy(crowd, at_ms))
+    minutes = _minutes(crowd)
+    if may_be_on(Family.TIME_TO_CRITICAL, minutes) or not idle(Family.TIME_TO_CRITICAL, zone.id):
+        found.append(_time_to_critical(crowd, minutes, at_ms))
+    return found
+
+
+def _minutes(crowd: ZoneCrowd) -> float | None:
+    """Until the soonest critical moment: infinite for none in sight, None where nothing can be said."""
+    if crowd.people is None or not crowd.inflow.known:
+        return None
+    soonest = crowd.inflow.soonest
+    return math.inf if soonest is None else soonest.until.median_s / 60.0
 
 
 def partly_seen(crowd: ZoneCrowd) -> tuple[Reason, ...]:
-    """Says so where part of the zone is out of sight."""
-    if crowd.quality != "partly":
-        return ()
-    return (
-        because(
-            Why.ZONE_PARTLY_SEEN,
-            f"only {crowd.seen_share:.0%} of the zone is seen; the numbers count that part alone",
-            crowd.seen_share * 100,
-            95.0,
-            "%",
-            crowd.cameras,
-        ),
-    )
+    """Says so where part of the zone is out of sight, or where what was last seen is kept."""
+    found = []
+    if crowd.is_held:
+        found.append(
+            because(
+                Why.ZONE_HELD,
+                f"{crowd.held_people:.0f} people with what was last seen where no camera, or too few, can say that it "
+                "has emptied: kept until they can",
+                crowd.held_people,
+                crowd.people,
+                "persons",
+                crowd.cameras,
+            )
+        )
+    if crowd.quality == "partly":
+        found.append(
+            because(
+                Why.ZONE_PARTLY_SEEN,
+                f"only {crowd.seen_share:.0%} of the zone is seen; the numbers count that part alone",
+                crowd.seen_share * 100,
+                95.0,
+                "%",
+                crowd.cameras,
+            )
+        )
+    return tuple(found)
 
 
 def _finding(
@@ -55,6 +92,7 @@ def _finding(
         verdicts=tuple(verdict(rule) for rule in steps_of(family)),
         explain=explain,
         certainty=crowd.certainty,
+        caveats=lambda: partly_seen(crowd),
         position_m=position_m,
         cameras=crowd.cameras,
     )
@@ -122,12 +160,9 @@ def _occupancy(crowd: ZoneCrowd, at_ms: int) -> Finding:
     return _finding(Family.OCCUPANCY, crowd, at_ms, verdict, explain, crowd.patch_at_m)
 
 
-def _time_to_critical(crowd: ZoneCrowd, at_ms: int) -> Finding:
+def _time_to_critical(crowd: ZoneCrowd, minutes: float | None, at_ms: int) -> Finding:
     steps = steps_of(Family.TIME_TO_CRITICAL)
     soonest = crowd.inflow.soonest
-    minutes: float | None = None
-    if crowd.people is not None and crowd.inflow.known:
-        minutes = math.inf if soonest is None else soonest.until.median_s / 60.0
 
     def explain(step: int) -> tuple[Reason, ...]:
         rule = steps[step - 1]

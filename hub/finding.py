@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from contract.messages import Reason, Severity
 from hub.assessment import Threat
@@ -11,11 +12,11 @@ from hub.delays import Verdict
 from hub.rules import Family
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """`verdicts`: one for each step of the family, mildest first, at capture time `at_ms`.
 
     `explain(step)` gives the reasons with the numbers of now against that step's threshold (step counts from 1).
+    `caveats`: what limits the numbers now, for an alert that goes out of sight.
     `on_after_ms` and `severity` override the table for every step where the condition itself decides them.
     """
 
@@ -32,6 +33,7 @@ class Finding:
     on_after_ms: int | None = None
     severity: Severity | None = None
     threats: tuple[Threat, ...] = ()
+    caveats: Callable[[], tuple[Reason, ...]] = lambda: ()
 
     @property
     def unknown(self) -> bool:

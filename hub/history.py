@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from contract.instants import Instant, from_ms
+from contract.intake import Observation
 from contract.messages import Quality, ZoneState
 from hub.batch import Batch, ZoneMinute, larger, smaller
 from hub.records import Records
@@ -19,7 +21,11 @@ MINUTES_MAX = 7 * 24 * 60
 
 
 class Point(Struct, frozen=True, kw_only=True):
-    """One second, or the mean and the extremes of one minute. Null is unknown, which is not zero."""
+    """One second, or the mean and the extremes of one minute. Null is unknown, which is not zero.
+
+    `known_s`: in how many seconds of it the count was known. `late_readings` came too late to be judged: what they
+    saw is in the cameras' and lines' minutes and not in the zone's, which is therefore never called observed.
+    """
 
     at: Instant
     people: float | None
@@ -29,6 +35,8 @@ class Point(Struct, frozen=True, kw_only=True):
     patch_max_per_m2: float | None
     level: int | None
     quality: Quality
+    known_s: int
+    late_readings: int
 
 
 class History(Struct, frozen=True, kw_only=True):
@@ -74,6 +82,8 @@ class Timeline:
                 patch_max_per_m2=row.patch_max_per_m2,
                 level=row.level,
                 quality=row.quality,
+                known_s=row.known_s,
+                late_readings=row.late_readings,
             )
             for row in rows
             if row.minute_ms < until_ms
@@ -92,7 +102,16 @@ def _point(zone: ZoneState) -> Point:
         patch_max_per_m2=zone.patch_max_per_m2,
         level=zone.level,
         quality=zone.quality,
+        known_s=int(zone.people is not None),
+        late_readings=0,
     )
+
+
+def note_late(zones: Iterable[str], observation: Observation, batch: Batch) -> None:
+    """A reading that came too late to be judged: the zones it saw lack it in the minute it was captured in."""
+    minute_ms = observation.captured_to_ms // MINUTE_MS * MINUTE_MS
+    for zone in zones:
+        batch.zone_late[zone, minute_ms] += 1
 
 
 def _add(minute: ZoneMinute, zone: ZoneState) -> None:

@@ -15,7 +15,16 @@ import numpy as np
 
 from contract.geometry import BoolGrid, FloatGrid
 from contract.intake import Observation
-from hub.crowd import CRITICAL_PER_M2, SLOPE_Z, Slope, UntilCritical, box_sum, theil_sen, time_to_critical
+from hub.crowd import (
+    CRITICAL_PER_M2,
+    SLOPE_Z,
+    Slope,
+    UntilCritical,
+    box_sum,
+    theil_sen,
+    theil_sen_all,
+    time_to_critical,
+)
 from hub.ground import Ground
 from hub.merge import Fused
 from hub.site import Zone
@@ -43,12 +52,23 @@ class _Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    """The closed bins: `means` and `observed` have shape (bins, rows, columns)."""
+class _ClosedBin:
+    """Mean people per cell, where they were observed, and the people there of each zone."""
 
-    t_s: list[float]
+    index: int
     means: FloatGrid
     observed: BoolGrid
+    zones: FloatGrid
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The closed bins, oldest first: each of `means` and `observed` has the shape of the ground."""
+
+    t_s: list[float]
+    means: list[FloatGrid]
+    observed: list[BoolGrid]
+    common: BoolGrid
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,16 @@ class _Crude:
 
 
 @dataclass(frozen=True, slots=True)
+class _Squares:
+    """What the squares of one size hold of the ground seen at both ends of a window; `usable` see enough of it."""
+
+    observed: BoolGrid
+    walkable: FloatGrid
+    usable: BoolGrid
+    scale: FloatGrid
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneInflow:
     """`known` is False while there is no trend to speak of; then nothing is said about arrival."""
 
@@ -91,11 +121,12 @@ class Inflow:
     ground: Ground
     zones: tuple[Zone, ...]
     _open: _Bin | None = None
-    _closed: deque[tuple[int, FloatGrid, BoolGrid]] = field(default_factory=lambda: deque(maxlen=_BINS))
+    _closed: deque[_ClosedBin] = field(default_factory=lambda: deque(maxlen=_BINS))
     _lines: dict[str, deque[tuple[int, int, int, int]]] = field(default_factory=dict)
     _answers: tuple[ZoneInflow, ...] = ()
     _answered: int = -1
     _walkable: dict[int, FloatGrid] = field(default_factory=dict)
+    _squares: dict[int, _Squares] = field(default_factory=dict)
 
     def count_crossings(self, observation: Observation, lines: tuple[str, ...]) -> None:
         """Takes the crossings of people over the camera's lines; a line not named was crossed by nobody."""
@@ -104,10 +135,13 @@ class Inflow:
             return
         # not the reading's own times: those are before the device's clock was corrected
         start, end = observation.captured_from_ms, observation.captured_to_ms
+        people = [c for c in reading.crossings if c.kind == "person"]
         for line in lines:
-            forward = sum(c.forward for c in reading.crossings if c.line == line and c.kind == "person")
-            backward = sum(c.backward for c in reading.crossings if c.line == line and c.kind == "person")
-            kept = self._lines.setdefault(line, deque())
+            forward = sum([c.forward for c in people if c.line == line]) if people else 0
+            backward = sum([c.backward for c in people if c.line == line]) if people else 0
+            kept = self._lines.get(line)
+            if kept is None:
+                kept = self._lines[line] = deque()
             kept.append((start, end, forward, backward))
             while kept and kept[0][1] <= end - WINDOW_MS:
                 kept.popleft()
@@ -119,14 +153,21 @@ class Inflow:
         if last is not None and index < last.index:
             return
         if last is not None and index > last.index:
-            means = last.people / np.maximum(last.seen, 1.0)
-            self._closed.append((last.index, means, last.seen * 2 >= last.samples))
+            self._closed.append(self._close(last))
             last = None
         if last is None:
             last = self._open = _Bin(index, np.zeros(fused.people.shape), np.zeros(fused.people.shape))
         last.people += fused.people * fused.observed
         last.seen += fused.observed
         last.samples += 1
+
+    def _close(self, full: _Bin) -> _ClosedBin:
+        means, observed = full.people / np.maximum(full.seen, 1.0), full.seen * 2 >= full.samples
+        before = self._closed[-1].observed if self._closed else None
+        if before is not None and np.array_equal(before, observed):
+            observed = before  # so that it is known at a glance to be the same
+        share = self.ground.place_share[: len(self.zones)]
+        return _ClosedBin(full.index, means, observed, share @ (means * observed).ravel())
 
     def zones_at(self, captured_ms: int | None) -> tuple[ZoneInflow, ...]:
         """One answer for each zone, worked out anew when a bin has closed."""
@@ -138,29 +179,35 @@ class Inflow:
         return self._answers
 
     def _answer_all(self, now: int) -> tuple[ZoneInflow, ...]:
-        bins = [one for one in self._closed if now - _BINS <= one[0]]
-        if not bins or (bins[-1][0] - bins[0][0]) * BIN_MS < SPAN_MIN_MS:
+        bins = [one for one in self._closed if now - _BINS <= one.index]
+        if not bins or (bins[-1].index - bins[0].index) * BIN_MS < SPAN_MIN_MS:
             return (UNKNOWN_INFLOW,) * len(self.zones)
+        newest, observed = bins[-1], [one.observed for one in bins]
+        same = all(one is newest.observed for one in observed)
         window = _Window(
-            [index * BIN_MS / 1000.0 for index, _, _ in bins],
-            np.stack([means for _, means, _ in bins]),
-            np.stack([observed for _, _, observed in bins]),
+            [one.index * BIN_MS / 1000.0 for one in bins],
+            [one.means for one in bins],
+            observed,
+            newest.observed if same else np.logical_and.reduce(observed),
         )
-        common = window.observed.all(axis=0).ravel()
+        common = window.common.ravel()
         count = len(self.zones)
         share, room = self.ground.place_share[:count], self.ground.place_m2[:count]
-        counts = (window.means.reshape(len(bins), -1) * common) @ share.T
-        newest = share @ (window.means[-1] * window.observed[-1]).ravel()
-        seen = room @ common
+        if same:
+            counts = np.stack([one.zones for one in bins], axis=1)
+        else:
+            counts = np.stack([share @ (means.ravel() * common) for means in window.means], axis=1)
+        slopes = theil_sen_all(window.t_s, counts)
+        here = newest.zones.tolist()
+        seen = (room @ common).tolist()
         crude = self._crude(window)
         return tuple(
             self._answer(
                 zone,
                 window,
-                counts[:, zone].tolist()
-                if seen[zone] >= _COMMON_MIN * self.ground.zones[zone].total_m2
-                else None,
-                float(newest[zone]),
+                seen[zone] >= _COMMON_MIN * self.ground.zones[zone].total_m2,
+                slopes[zone],
+                here[zone],
                 now * BIN_MS,
                 crude,
             )
@@ -171,17 +218,18 @@ class Inflow:
         self,
         zone: int,
         window: _Window,
-        counts: list[float] | None,
+        seen: bool,
+        by_count: Slope | None,
         here: float,
         until_ms: int,
         crude: list[_Crude],
     ) -> ZoneInflow:
-        """`counts` None: less than half of the zone was seen throughout, so only its neighbourhoods have a trend."""
+        """Not `seen`: less than half of the zone was seen throughout, so only its neighbourhoods have a trend."""
         found = self._neighbourhoods(zone, window, crude)
-        if counts is None:
+        if not seen:
             soonest = _soonest(found)
             return ZoneInflow(soonest is not None, None, soonest)
-        slope = _faster(self._through_lines(zone, until_ms), theil_sen(window.t_s, counts))
+        slope = _faster(self._through_lines(zone, until_ms), by_count)
         if slope is None:
             return UNKNOWN_INFLOW
         name, safe = self.ground.zones[zone].name, self.ground.safe_occupancy[zone]
@@ -209,31 +257,40 @@ class Inflow:
     def _crude(self, window: _Window) -> list[_Crude]:
         """A first guess for every square of 6, 10 and 20 m: from its first and its last third alone."""
         third = max(1, len(window.t_s) // 3)
-        early, late = window.means[:third].mean(axis=0), window.means[-third:].mean(axis=0)
+        early, late = _mean(window.means[:third]), _mean(window.means[-third:])
         seconds = max(1.0, window.t_s[-1] - window.t_s[0] - (third - 1) * BIN_MS / 1000.0)
         observed = window.observed[0] & window.observed[-1]
-        room = self.ground.walkable_m2 * observed
+        early, late = early * observed, late * observed
         found = []
         for size_m in NEIGHBOURHOODS_M:
             k = max(1, round(size_m / self.ground.frame.cell_m))
-            if k not in self._walkable:
-                self._walkable[k] = box_sum(self.ground.walkable_m2, k)
-            walkable = self._walkable[k]
-            seen = box_sum(room, k)
-            usable = (seen >= _COMMON_MIN * walkable) & (seen >= self.ground.cell_m2)
-            scale = np.where(usable, walkable / np.where(seen > 0, seen, 1.0), 0.0)
-            now = box_sum(late * observed, k) * scale
-            critical = CRITICAL_PER_M2 * walkable
-            usable &= now >= FILLED_MIN * critical
+            squares = self._squares_of(k, observed)
+            # As full as it is now, not as it was on average over the last third: that is half a minute late.
+            now = box_sum(window.means[-1] * observed, k) * squares.scale
+            critical = CRITICAL_PER_M2 * squares.walkable
+            usable = squares.usable & (now >= FILLED_MIN * critical)
             if not usable.any():
                 continue
-            rate = (now - box_sum(early * observed, k) * scale) / seconds
+            rate = box_sum(late - early, k) * squares.scale / seconds
             crude_s = np.full(now.shape, np.inf)
             np.divide(np.maximum(critical - now, 0.0), rate, out=crude_s, where=usable & (rate > 0.0))
             crude_s[usable & (now >= critical)] = 0.0
             if crude_s.min() <= _LOOK_AHEAD_S:
                 found.append(_Crude(size_m, k, crude_s.ravel()))
         return found
+
+    def _squares_of(self, k: int, observed: BoolGrid) -> _Squares:
+        """Kept for as long as the same ground is seen."""
+        known = self._squares.get(k)
+        if known is None or not np.array_equal(known.observed, observed):
+            if k not in self._walkable:
+                self._walkable[k] = box_sum(self.ground.walkable_m2, k)
+            walkable = self._walkable[k]
+            seen = box_sum(self.ground.walkable_m2 * observed, k)
+            usable = (seen >= _COMMON_MIN * walkable) & (seen >= self.ground.cell_m2)
+            scale = np.where(usable, walkable / np.where(seen > 0, seen, 1.0), 0.0)
+            known = self._squares[k] = _Squares(observed, walkable, usable, scale)
+        return known
 
     def _neighbourhoods(self, zone: int, window: _Window, crude: list[_Crude]) -> list[Arrival | None]:
         """The squares around the zone's cells that fill fastest towards 4.7 per square metre."""
@@ -257,11 +314,12 @@ class Inflow:
             slice(max(0, column - before), min(columns, column + after)),
         )
         room = self.ground.walkable_m2[box]
-        common = window.observed[:, *box].all(axis=0)
+        common = window.common[box]
         seen_m2, room_m2 = float(room[common].sum()), float(room.sum())
         if seen_m2 < _COMMON_MIN * room_m2 or seen_m2 <= 0.0:
             return None
-        counts = (window.means[:, *box][:, common].sum(axis=1) * (room_m2 / seen_m2)).tolist()
+        people = np.stack([means[box] for means in window.means])
+        counts = (people[:, common].sum(axis=1) * (room_m2 / seen_m2)).tolist()
         slope = theil_sen(window.t_s, counts)
         if slope is None:
             return None
@@ -276,6 +334,11 @@ class Inflow:
             return None
         until = time_to_critical(people, critical, slope)
         return None if until is None else Arrival(where, at_m, people, critical, slope, until)
+
+
+def _mean(grids: list[FloatGrid]) -> FloatGrid:
+    """Cell by cell, added in order."""
+    return np.asarray(np.add.reduce(grids) / len(grids))
 
 
 def _faster(through_lines: Slope | None, by_count: Slope | None) -> Slope | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import msgspec
+import numpy as np
 
 from contract import limits
 from contract.instants import from_ms, to_ms
@@ -24,8 +25,9 @@ from contract.topics import Said as SaidOn
 from contract.topics import parse
 from hub.batch import Batch, CameraMinute, Refusal, Said, StoredReading, larger
 from hub.clocks import Clocks
+from hub.last_words import LastWords, Word
 from hub.site import Site
-from hub.streams import Stream, Streams
+from hub.streams import YOUNG_MS, Stream, Streams
 
 MINUTE_MS = 60_000
 LATE_MIN_MS = 3_000  # contract: a camera is silent after max(3 s, 3 periods); what comes later is history
@@ -98,7 +100,8 @@ class Ingest:
         self._media = media
         self._agent_of = {camera.id: camera.agent for camera in site.cameras}
         self._agents = frozenset(self._agent_of.values())
-        self._fresh: dict[tuple[int, int], Observation] = {}  # accepted in this batch, not in the store yet
+        self._fresh: dict[tuple[int, int], bytes] = {}  # accepted in this batch, not in the store yet
+        self._words = LastWords()
         self.refused_seqs: dict[str, deque[RefusedSeq]] = {}
         self.newest_ms: int | None = None
 
@@ -118,19 +121,39 @@ class Ingest:
                 continue
             if fact is not None:
                 yield fact
+                if self._words.waiting and isinstance(fact, Seen) and fact.live:
+                    yield from self._released(fact, batch)
+
+    def _released(self, seen: Seen, batch: Batch) -> Iterator[Heard]:
+        reading = seen.observation.reading
+        for word in self._words.release(reading.agent, reading.boot):
+            batch.said[word.key] = word.said
+            yield Heard(word.message, seen.received_ms)
 
     def _fact(self, arrival: Arrival, batch: Batch) -> Seen | Heard | None:
         message = read(arrival.topic, arrival.payload)
         if isinstance(message, Observation):
             return self._reading(arrival, message, batch)
         self._known_sender(message)
-        if not arrival.again and not self._media:
+        will = isinstance(message, AgentStatus) and message.state == "offline"  # written when it connected
+        if not arrival.again and not self._media and not will:
             self._note_clock(message.agent, message.boot, arrival.received_ms, to_ms(message.sent_at), batch)
-        camera = message.camera if isinstance(message, CameraHealth) else ""
-        batch.said[message.agent, camera] = Said(
-            message.agent, camera, arrival.topic, arrival.received_ms, arrival.payload
-        )
+        word = self._word(arrival.topic, arrival.received_ms, arrival.payload, message)
+        if not self._words.take(word):
+            batch.counts["outdated"] += 1
+            return None
+        batch.said[word.key] = word.said
         return Heard(message, self._now_ms(arrival.received_ms))
+
+    def _word(
+        self, topic: str, received_ms: int, payload: bytes, message: CameraHealth | AgentStatus
+    ) -> Word:
+        camera = message.camera if isinstance(message, CameraHealth) else ""
+        said_ms = to_ms(message.sent_at)
+        if not self._media:
+            clock = self.clocks.get(message.agent, message.boot)
+            said_ms = min(received_ms, said_ms + (0 if clock is None else clock.correction_ms))
+        return Word(message, Said(message.agent, camera, topic, received_ms, payload), said_ms)
 
     def said_before(self, said: Iterable[tuple[str, int, bytes]]) -> Iterator[Heard]:
         """Stored statuses and health messages, after a restart. What this version can not read is left out."""
@@ -140,6 +163,7 @@ class Ingest:
             except Refused:
                 continue
             if not isinstance(message, Observation):
+                self._words.take(self._word(topic, received_ms, payload, message))
                 yield Heard(message, self._now_ms(received_ms))
 
     def _now_ms(self, received_ms: int) -> int:
@@ -165,7 +189,7 @@ class Ingest:
             )
 
     def _note_clock(self, agent: str, boot: str, received_ms: int, sent_at_ms: int, batch: Batch) -> None:
-        clock = self.clocks.of(agent, boot)
+        clock = self.clocks.heard(agent, boot)
         before = clock.offset_ms
         clock.note(received_ms=received_ms, sent_at_ms=sent_at_ms)
         if clock.offset_ms is not None and (
@@ -191,7 +215,19 @@ class Ingest:
                     RefusalReason.FUTURE,
                     f"captured {ahead_ms / 1000:.1f} s ahead of the hub's clock; check the device's time source",
                 )
+        said_ms = observation.captured_to_ms
         stream = self.streams.get(reading.agent, reading.boot, reading.camera)
+        # a device that thinks it is 1970 says what lies below any floor: once its clock is known it is heard
+        young = shift_ms != 0 and received_ms - said_ms - shift_ms < YOUNG_MS
+        if (
+            not young
+            and self.streams.is_below_floor(reading.agent, reading.camera, said_ms)
+            and (stream is None or stream.is_above_all(reading.seq))
+        ):
+            raise Refused(
+                RefusalReason.TOO_OLD,
+                f"captured {from_ms(said_ms)}; the hub has dropped boots that old, so it may be stored already",
+            )
         if stream is None:
             stream = self.streams.open(reading.agent, reading.boot, reading.camera)
         batch.streams[stream.id] = stream
@@ -208,6 +244,7 @@ class Ingest:
         live = received_ms - observation.captured_to_ms <= late_after_ms
         # nothing between here and the row can fail: what is settled is stored
         stream.settle(reading.seq, oldest_seq=reading.oldest_seq)
+        stream.captured_ms = max(stream.captured_ms, said_ms)
         batch.counts["readings"] += 1
         if not live:
             batch.counts["late"] += 1
@@ -222,7 +259,8 @@ class Ingest:
                 arrival.payload,
             )
         )
-        self._fresh[stream.id, reading.seq] = observation
+        # as it came: hundreds of unpacked grids kept until the commit would push all else out of the caches
+        self._fresh[stream.id, reading.seq] = arrival.payload
         _roll_up(observation, live, batch)
         return Seen(observation, received_ms, live)
 
@@ -239,15 +277,10 @@ class Ingest:
     def _is_known(self, stream: Stream, observation: Observation) -> bool:
         """Whether this very reading is stored. Raises Refused when another one has its number."""
         seq = observation.reading.seq
-        fresh = self._fresh.get((stream.id, seq))
-        if fresh is not None:
-            stored = fresh.reading
-        else:
-            payload = self._store.payload(stream.id, seq)
-            if payload is None:
-                return self._store.was_refused(stream.id, seq)
-            stored = _READING.decode(payload)
-        if _said_once(stored) != _said_once(observation.reading):
+        payload = self._fresh.get((stream.id, seq)) or self._store.payload(stream.id, seq)
+        if payload is None:
+            return seq <= stream.forgotten or self._store.was_refused(stream.id, seq)
+        if _said_once(_READING.decode(payload)) != _said_once(observation.reading):
             raise Refused(
                 RefusalReason.SEQ_CONFLICT,
                 f"boot {stream.boot} seq {seq} is stored with another content; two agents share a boot id",
@@ -283,7 +316,7 @@ class Ingest:
             batch.refused_seqs.append((stream.id, who.seq, refused.reason.value))
 
     def _settles(self, reason: RefusalReason, agent: str, boot: str) -> bool:
-        if reason is RefusalReason.FUTURE:
+        if reason is RefusalReason.FUTURE or (reason is RefusalReason.TOO_OLD and not self._media):
             # a clock not measured yet may still be corrected: the agent sends it again, and then it fits
             clock = self.clocks.get(agent, boot)
             return clock is not None and clock.sure
@@ -341,11 +374,12 @@ def _roll_up(observation: Observation, live: bool, batch: Batch) -> None:
     row.late += not live
     row.outside_sum += reading.people_outside_grid
     row.vehicles_max = max(row.vehicles_max, len(reading.vehicles))
-    row.frames_used += reading.frames_used
-    row.frames_dropped += reading.frames_dropped
     ground = observation.ground
     if ground is not None:
-        people = float(ground.people.sum(where=ground.observed))
+        # a short reading, without a grid, tells of frames that the full one after it counts too
+        row.frames_used += reading.frames_used
+        row.frames_dropped += reading.frames_dropped
+        people = float(np.add.reduce(ground.people, axis=None, where=ground.observed))
         row.grids += 1
         row.people_sum += people
         row.people_max = larger(row.people_max, people)

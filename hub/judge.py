@@ -18,16 +18,19 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from contract.instants import from_ms
+from contract.intake import Observation
 from contract.messages import AgentStatus
 from hub.batch import Batch
 from hub.herald import Herald
-from hub.history import Timeline
-from hub.ingest import Arrival, Fault, Heard, Ingest, Seen, corrected, fault
+from hub.history import Timeline, note_late
+from hub.ingest import Arrival, Fault, Heard, Ingest, corrected, fault
 from hub.live import HubState, LiveFeed
+from hub.media_pace import MediaPace
 from hub.monitor import RECALL_MS, IllegalAction, Monitor
 from hub.mqtt import Link
 from hub.step import Step, Transition
 from hub.store import Store
+from hub.streams import KEPT_MS
 
 log = logging.getLogger("hub.judge")
 
@@ -35,6 +38,7 @@ BATCH_MESSAGES = 500
 LINGER_S = 0.02  # [E] under the 50 ms of the contract: one commit for what comes together
 TICK_S = 1.0  # silence is judged at least this often
 POLL_S = 0.25  # how soon a due tick or ack is noticed while nothing arrives
+HELD_MAX_S = 2.0  # [E] on media time: nothing came for so long, so the recording has ended or stands still
 STEP_MIN_MS = 100  # half the shortest period: cameras a few milliseconds apart are judged together
 DATABASE_RETRY_S = 1.0
 RETENTION_EVERY_S = 3600.0
@@ -74,6 +78,7 @@ class Judge:
         herald: Herald,
         clock: Callable[[], int],
         media: bool,
+        cameras: Sequence[str],
         told: Callable[[Transition], tuple[str, ...]],
         on_deliveries: Callable[[], None],
         version: str,
@@ -89,6 +94,8 @@ class Judge:
         self._herald = herald
         self._clock = clock
         self._media = media
+        self._pace = MediaPace(cameras) if media else None
+        self._held_s = float("-inf")
         self._told = told
         self._on_deliveries = on_deliveries
         self._version = version
@@ -104,6 +111,9 @@ class Judge:
         self._stepped_ms = 0
         self._ticked_s = 0.0
         self._forgot_s = float("-inf")
+        # what the round in hand writes; after one that failed, what was judged in it and is still to be stored
+        self._batch = Batch()
+        self._owed: list[tuple[Future[Any], Any]] = []  # answers, given once what was done is on disk
         self._unjudged_ms: int | None = None  # capture instant of what was observed since the last step
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub-judge")
@@ -135,8 +145,8 @@ class Judge:
 
     @property
     def now_ms(self) -> int:
-        """Wall time, or on media time the newest capture time accepted (0 before the first)."""
-        return (self._ingest.newest_ms or 0) if self._media else self._clock()
+        """Wall time, or on media time the last instant judged (0 before the first)."""
+        return self._clock() if self._pace is None else self._pace.stepped_ms or 0
 
     @property
     def readings(self) -> int:
@@ -148,8 +158,8 @@ class Judge:
     def recall(self) -> None:
         """Rebuilds what the monitor saw last from stored readings, statuses and health. Call before `start`."""
         newest_ms = self._store.newest_ms()
-        if self._media:
-            self._ingest.newest_ms = newest_ms
+        if self._pace is not None:
+            self._ingest.newest_ms = self._pace.stepped_ms = newest_ms
         now_ms = self.now_ms
         rows = self._store.recent(since_ms=now_ms - RECALL_MS)
         rows.sort(key=lambda row: row.captured_to_ms)
@@ -167,6 +177,8 @@ class Judge:
                 self._round(items)
             except Exception:  # noqa: BLE001 our own failure is shown, and what was not stored comes again
                 self._recover(items)
+        for answer, _ in self._owed:
+            _fail(answer, RuntimeError("the hub stopped before this could be stored"))
 
     def _collect(self) -> list[Any]:
         try:
@@ -183,39 +195,65 @@ class Judge:
         return items
 
     def _recover(self, items: Sequence[Any]) -> None:
+        """After a round that failed: what was judged is kept for the next one, what was heard comes again."""
         found = fault(self._clock(), "a round of the judge")
         self._note_fault(found)
+        self._batch = self._batch.judged()
+        owed = {id(answer) for answer, _ in self._owed}
         for item in items:
-            if isinstance(item, Asked):
+            if isinstance(item, Asked) and id(item.answer) not in owed:
                 _fail(item.answer, RuntimeError("the hub failed on this; see hub.fault in /api/v1/state"))
-        # memory may say settled where the disk does not
-        self._ingest.streams = self._store.streams()
+        self._database = (
+            f"a round could not be stored ({found.text.splitlines()[-1]}); {len(self._batch.transitions)} changes "
+            "of alerts wait for it, and nothing of it was acknowledged: see the fault in the hub's log"
+        )
+        try:
+            self._live.offer(None, self._state(), now_ms=self.now_ms)
+        except Exception:  # noqa: BLE001 telling the pages must not end this thread
+            self._note_fault(fault(self._clock(), "telling the pages of a fault"))
+        self._read_streams()
         if self._link is not None:
             self._link.restart()
+        self._stopping.wait(DATABASE_RETRY_S)
+
+    def _read_streams(self) -> None:
+        """Memory may say settled where the disk does not."""
+        while True:
+            try:
+                self._ingest.streams = self._store.streams()
+                return
+            except sqlite3.Error as error:
+                log.error("database %s: %s; check disk space and rights", self._store.path, error)
+                if self._stopping.wait(DATABASE_RETRY_S):
+                    return
 
     def _round(self, items: Sequence[Any]) -> None:
-        batch = Batch(at_ms=self._clock())
+        batch = self._batch
+        batch.at_ms = self._clock()
         arrivals = [item for item in items if isinstance(item, Arrival)]
         step = self._judge_arrivals(arrivals, batch)
-        answers: list[tuple[Future[Any], Any]] = []
+        asked = False
         for item in items:
             if isinstance(item, Asked):
+                asked = True
                 try:
-                    answers.append((item.answer, item.do(batch, self.now_ms)))
+                    self._owed.append((item.answer, item.do(batch, self.now_ms)))
                 except IllegalAction as error:
                     _fail(item.answer, error)
                 except Exception as error:  # noqa: BLE001 told to who asked, and shown
                     self._note_fault(fault(batch.at_ms, "doing what a person asked for"))
                     _fail(item.answer, error)
-        if self._unjudged_ms is not None or answers or time.monotonic() - self._ticked_s >= TICK_S:
+        if self._unjudged_ms is not None or asked or time.monotonic() - self._ticked_s >= TICK_S:
             step = self._step(self.now_ms, batch) or step
         self._commit(batch)
+        self._batch = Batch()
+        owed, self._owed = self._owed, []
+        for answer, result in owed:
+            if not answer.done():  # who asked may have gone away
+                answer.set_result(result)
         if self._link is not None:
             self._link.acknowledge(arrivals)
             self._acknowledged = self._counts.get("readings", 0)
-        for answer, result in answers:
-            if not answer.done():  # who asked may have gone away
-                answer.set_result(result)
         self._tell(batch, step, connected=any(isinstance(item, _Connected) for item in items))
         self._forget_old()
 
@@ -227,20 +265,34 @@ class Judge:
                 self._note_fault(fact)
             elif isinstance(fact, Heard):
                 self._hear(fact)
-            elif fact.live:
+            elif not fact.live:
+                note_late(self._monitor.zones_seen(fact.observation), fact.observation, batch)
+            elif self._pace is not None:
+                self._pace.hold(fact.observation)
+                self._held_s = time.monotonic()
+            else:
                 captured_ms = fact.observation.captured_to_ms
                 if self._unjudged_ms is not None and captured_ms >= self._unjudged_ms + STEP_MIN_MS:
                     # of a batch's steps only the last one is shown
                     step = self._step(now_ms, batch, shown=False) or step
-                self._observe(fact)
+                self._observe(fact.observation, fact.received_ms)
                 now_ms = max(now_ms, fact.received_ms)
                 self._unjudged_ms = max(captured_ms, self._unjudged_ms or captured_ms)
+        return step if self._pace is None else self._judge_media(self._pace, batch)
+
+    def _judge_media(self, pace: MediaPace, batch: Batch) -> Step | None:
+        step: Step | None = None
+        due = pace.due(everything=time.monotonic() - self._held_s >= HELD_MAX_S)
+        for number, (now_ms, together) in enumerate(due, start=1):
+            for observation in together:
+                self._observe(observation, now_ms)
+            step = self._step(now_ms, batch, shown=number == len(due)) or step
         return step
 
-    def _observe(self, seen: Seen) -> None:
-        reading = seen.observation.reading
+    def _observe(self, observation: Observation, received_ms: int) -> None:
+        reading = observation.reading
         try:
-            self._monitor.observe(seen.observation, received_ms=seen.received_ms)
+            self._monitor.observe(observation, received_ms=received_ms)
             clock = self._ingest.clocks.get(reading.agent, reading.boot)
             if clock is not None and clock.offset_ms is not None:
                 self._monitor.note_clock(
@@ -248,7 +300,7 @@ class Judge:
                 )
         except Exception:  # noqa: BLE001 one reading that cannot be judged must not stop the others
             where = f"judging {reading.agent}/{reading.camera} boot {reading.boot} seq {reading.seq}"
-            self._note_fault(fault(seen.received_ms, where))
+            self._note_fault(fault(received_ms, where))
 
     def _hear(self, heard: Heard) -> None:
         message = heard.message
@@ -264,7 +316,7 @@ class Judge:
     def _step(self, now_ms: int, batch: Batch, *, shown: bool = True) -> Step | None:
         self._ticked_s = time.monotonic()
         self._unjudged_ms = None
-        if self._media and self._ingest.newest_ms is None:
+        if self._pace is not None and self._pace.stepped_ms is None:
             return None
         # a clock on the wall that is set back must not turn time round for the rules
         now_ms = self._stepped_ms = max(now_ms, self._stepped_ms)
@@ -284,11 +336,12 @@ class Judge:
 
     def _commit(self, batch: Batch) -> None:
         """Writes the batch, however long it takes: nothing is acknowledged, shown or forgotten before."""
-        if not batch.empty:
+        # a permit, or a rule taken out of service, may stand in the memory alone
+        if self._owed or not batch.empty:
             memory = self._monitor.memory()
             if memory != self._memory:
                 batch.memory = memory
-        batch.alerts_off_broker = self._herald.taken_off()
+        batch.alerts_off_broker += self._herald.taken_off()
         if batch.empty:
             return
         while True:
@@ -323,14 +376,22 @@ class Judge:
             self._live.offer(step, self._state(), now_ms=self.now_ms)
 
     def _forget_old(self) -> None:
-        if self._media or time.monotonic() - self._forgot_s < RETENTION_EVERY_S:
+        streams = self._ingest.streams
+        due = time.monotonic() - self._forgot_s >= RETENTION_EVERY_S or streams.crowded
+        if self._media or not due:
             return
         now_ms = self._clock()
+        readings_before_ms = now_ms - self._retention.readings_hours * HOUR_MS
+        streams_before_ms = min(now_ms - KEPT_MS, readings_before_ms)
         try:
-            more = self._store.forget(
-                readings_before_ms=now_ms - self._retention.readings_hours * HOUR_MS,
+            forgotten, more = self._store.forget(
+                readings_before_ms=readings_before_ms,
                 minutes_before_ms=now_ms - self._retention.minutes_days * DAY_MS,
             )
+            streams.forget_payloads(forgotten)
+            gone = streams.to_drop(before_ms=streams_before_ms)
+            self._store.drop_streams(gone, streams.floors_without(gone), before_ms=streams_before_ms)
+            streams.drop(gone)
         except sqlite3.Error as error:
             log.error("database %s: %s; old readings stay for now", self._store.path, error)
             more = False

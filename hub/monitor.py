@@ -46,7 +46,7 @@ from hub.risk_findings import risk_finding
 from hub.rules import Family, steps_of
 from hub.sensor_findings import Stake, sensor_finding
 from hub.site import Area, Site, Zone
-from hub.site_state import CameraMemory, SiteState, SiteView
+from hub.site_state import GOOD_READINGS, CameraMemory, SiteState, SiteView
 from hub.step import CameraState, GroundVehicle, Heat, Step, Transition
 from hub.vehicle_findings import Eyes, Stops, Watch, access_finding, stopped_finding
 from hub.zone_crowd import CrowdMeter, ZoneCrowd
@@ -87,6 +87,7 @@ class Monitor:
         self._assessment = assessment
         self._ground = survey(site)
         self._state = SiteState(site, self._ground, started_ms=kept.started_ms)
+        self.zones_seen = self._state.zones_seen
         self._remembered = RememberedGround(self._ground, kept.cells)
         self._inflow = Inflow(self._ground, site.zones)
         self._meter = CrowdMeter(site, self._ground, kept.patches)
@@ -102,6 +103,7 @@ class Monitor:
         self._listening_ms: int | None = None
         self._heat: tuple[int, Heat] | None = None
         self._cameras: tuple[CameraState, ...] = ()
+        self._lines = {camera.id: tuple(line.id for line in camera.lines) for camera in site.cameras}
         self._area_zone = {area.id: _zone_of(site, area) for area in site.areas}
         for camera, mark in kept.cameras.items():
             if camera in self._state.cameras:
@@ -115,7 +117,7 @@ class Monitor:
         """A live reading. What is older than this camera's newest is ignored."""
         self._end_recall()
         if self._state.apply(observation, received_ms):
-            self._count_crossings(observation)
+            self._inflow.count_crossings(observation, self._lines[observation.reading.camera])
 
     def recall(self, observation: Observation) -> None:
         """A stored reading of before the restart, in order of captured_to: fills the state and judges nothing."""
@@ -124,7 +126,7 @@ class Monitor:
             self._end_recall()
         self._recalled_ms = captured_ms
         if self._state.apply(observation, captured_ms, recalled=True):
-            self._count_crossings(observation)
+            self._inflow.count_crossings(observation, self._lines[observation.reading.camera])
 
     def _end_recall(self) -> None:
         """Looks at the last instant recalled, before anything newer is taken in."""
@@ -146,12 +148,11 @@ class Monitor:
 
     def act(self, action: Action, now_ms: int) -> tuple[Transition, ...]:
         """Does what a person asks. Raises IllegalAction, which says why and what to do; then nothing has changed."""
-        if isinstance(action, OutOfService):
-            known = {*self._site.zone_ids, *self._area_zone, *self._state.cameras}
-            if action.subject not in known:
-                raise IllegalAction(
-                    f"there is no zone, area or camera {action.subject[:60]}", "take one of the site file"
-                )
+        known = {*self._site.zone_ids, *self._area_zone, *self._state.cameras}
+        if isinstance(action, OutOfService) and action.subject not in known:
+            raise IllegalAction(
+                f"there is no zone, area or camera {action.subject[:60]}", "take one of the site file"
+            )
         return self._book.act(action, now_ms)
 
     def grant_permit(
@@ -227,8 +228,10 @@ class Monitor:
             if one is not None:
                 transitions += self._book.judge(one, now_ms, self._video_link)
         zones = tuple(self._zone(crowd, risks[crowd.zone.id], now_ms) for crowd in crowds)
-        for memory in self._state.cameras.values():
-            transitions += self._book.judge(self._sensor(memory, view), now_ms, self._video_link)
+        for camera, memory in self._state.cameras.items():
+            steady = view.conditions[camera] == "live" and memory.good_readings >= GOOD_READINGS
+            if not steady or not self._book.idle(Family.SENSOR_SILENT, camera):
+                transitions += self._book.judge(self._sensor(memory, view), now_ms, self._video_link)
         transitions += self._book.tick(now_ms)
         self._stepped_ms = now_ms
         return Step(
@@ -280,16 +283,16 @@ class Monitor:
     def _findings(
         self, view: SiteView, crowds: Sequence[ZoneCrowd], standings: Sequence[Standing]
     ) -> list[Finding]:
-        found = [one for crowd in crowds for one in crowd_findings(crowd, view.now_ms)]
+        found = [one for crowd in crowds for one in crowd_findings(crowd, view.now_ms, self._book.idle)]
         eyes = Eyes(self._ground, view)
         zones = len(self._site.zones)
         for i, zone in enumerate(self._site.zones):
             if zone.pedestrian:
-                found.append(self._access(zone, zone.id, i, standings, eyes))
+                found += self._access(zone, zone.id, i, standings, eyes)
         for i, area in enumerate(self._site.areas, zones):
             zone_id = self._area_zone[area.id]
             if "vehicle" in area.closed_to:
-                found.append(self._access(area, zone_id, i, standings, eyes))
+                found += self._access(area, zone_id, i, standings, eyes)
             if area.restricted_stopping:
                 found.append(self._stopped(area, zone_id, i, eyes))
             if "person" in area.closed_to:
@@ -298,10 +301,11 @@ class Monitor:
 
     def _access(
         self, place: Zone | Area, zone: str | None, i: int, standings: Sequence[Standing], eyes: Eyes
-    ) -> Finding:
-        seen = eyes.view.places[i]
-        watch = self._watches.setdefault(place.id, Watch())
-        return access_finding(place, zone, standings, watch, seen.watched_ms, eyes, seen.cameras)
+    ) -> list[Finding]:
+        seen, watch = eyes.view.places[i], self._watches.setdefault(place.id, Watch())
+        if self._book.idle(Family.VEHICLE_ACCESS, place.id) and all(s.breaks != place.id for s in standings):
+            return []
+        return [access_finding(place, zone, standings, watch, seen.watched_ms, eyes, seen.cameras)]
 
     def _stopped(self, area: Area, zone: str | None, i: int, eyes: Eyes) -> Finding:
         seen = eyes.view.places[i]
@@ -416,10 +420,6 @@ class Monitor:
         if self._heat is None or (anew and self._heat[0] != view.version):
             self._heat = (view.version, heat_map(view.fused, self._ground))
         return self._heat[1]
-
-    def _count_crossings(self, observation: Observation) -> None:
-        camera = self._state.cameras[observation.reading.camera].camera
-        self._inflow.count_crossings(observation, tuple(line.id for line in camera.lines))
 
 
 def _zone_of(site: Site, area: Area) -> str | None:

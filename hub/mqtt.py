@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from contract import topics
 from hub.ingest import Arrival
-from hub.mqtt_client import ReadAheadClient
+from hub.mqtt_client import ReadAheadClient, Received
 
 log = logging.getLogger("hub.mqtt")
 
@@ -73,7 +73,8 @@ class Link:
         self._clock = clock
         self._on_connected = on_connected
         self._jitter = jitter
-        self._guard = threading.Lock()
+        # entered twice by one thread: without its own, paho writes, and may find the connection lost, in `acknowledge`
+        self._guard = threading.RLock()
         self._connection = 0  # 0 while there is none
         self._connections = 0
         self._stopping = threading.Event()
@@ -105,7 +106,7 @@ class Link:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_pre_connect = lambda _client, _data: self._forget_connection()
-        client.on_message = self._message
+        client.on_received = self._received
         return client
 
     @property
@@ -203,19 +204,7 @@ class Link:
         self._say_lost(f"broker {self._address.host}:{self._address.port} lost: {code}")
         self._lost.set()
 
-    def _message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""
-        self._inbox.put(
-            Arrival(
-                topic,
-                bytes(message.payload),
-                self._clock(),
-                message.retain or message.dup,
-                message.mid,
-                message.qos,
-                self._connection,
-            )
-        )
+    def _received(self, messages: list[Received]) -> None:
+        received_ms, connection, put = self._clock(), self._connection, self._inbox.put
+        for topic, payload, mid, qos, again in messages:
+            put(Arrival(topic, payload, received_ms, again, mid, qos, connection))

@@ -29,6 +29,7 @@ class Why(StrEnum):
     SENSOR_STOPPED = "sensor.stopped"
     SENSOR_ZONE_AT_STAKE = "sensor.zone_at_stake"
     ZONE_BLIND = "zone.blind"
+    ZONE_HELD = "zone.held"
     ZONE_PARTLY_SEEN = "zone.partly_seen"
     ZONE_NEVER_SEEN = "zone.never_seen"
     ZONE_HAZARD = "zone.hazard"

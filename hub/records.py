@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from contract.instants import to_ms
 from contract.messages import ModelRef, Quality, Reading
 
 BUSY_TIMEOUT_MS = 5_000
+MINUTE_MS = 60_000
 REFUSALS_SHOWN = 100
 _READING = msgspec.json.Decoder(Reading)
 
@@ -29,6 +32,8 @@ class MinuteRow:
     patch_max_per_m2: float | None
     level: int | None
     quality: Quality
+    known_s: int
+    late_readings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class ZoneFigures:
-    """Over the whole database: mean and largest number of people, and the densest patch; None was never known."""
+    """Over the window asked for: mean and largest number of people, and the densest patch; None was never known."""
 
     people_mean: float | None
     people_max: float | None
@@ -72,17 +77,18 @@ class Figures:
     zones: dict[str, ZoneFigures]
 
 
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return db
+
+
 class Records:
     """Reads only. Any thread may call; one at a time gets through."""
 
     def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(
-            f"{Path(path).resolve().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        self._db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        self._path = Path(path).resolve()
+        self._db = _connected(self._path)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -138,34 +144,64 @@ class Records:
         rows = self._all(
             "SELECT minute_ms, CASE WHEN known > 0 THEN people_sum / known END, people_low, people_high, "
             "CASE WHEN known > 0 THEN density_sum / known END, patch_max_per_m2, level_max, "
-            "CASE WHEN known = 0 THEN 'unknown' WHEN known < samples OR partly > 0 THEN 'partly' "
-            "ELSE 'observed' END FROM zone_minutes WHERE zone = ? AND minute_ms >= ? ORDER BY minute_ms",
+            "CASE WHEN known = 0 THEN 'unknown' WHEN known < samples OR partly > 0 OR late > 0 THEN 'partly' "
+            "ELSE 'observed' END, known, late FROM zone_minutes WHERE zone = ? AND minute_ms >= ? ORDER BY minute_ms",
             zone,
             since_ms,
         )
         return [MinuteRow(*row) for row in rows]  # type: ignore[arg-type]
 
-    def figures(self) -> Figures:
-        """All that this database holds, in few numbers. Reads every row: for the end of a run, not for a page."""
-        zones = self._all(
-            "SELECT zone, sum(people_sum) / nullif(sum(known), 0), max(people_max), max(patch_max_per_m2) "
-            "FROM zone_minutes GROUP BY zone ORDER BY zone"
-        )
-        ((frames,),) = self._all("SELECT coalesce(sum(frames_used), 0) FROM camera_minutes")
-        ((readings,),) = self._all("SELECT count(*) FROM readings")
-        ends = [
-            _READING.decode(payload)  # type: ignore[arg-type]
-            for order in ("ASC", "DESC")
-            for (payload,) in self._all(
-                f"SELECT payload FROM readings ORDER BY captured_to_ms {order}, id {order} LIMIT 1"
-            )
-        ]
+    def figures(self, *, zones: Iterable[str], cameras: Iterable[str], since_ms: int) -> Figures:
+        """What was stored since then, in few numbers, from the minutes kept: what it reads is bounded by the window.
+
+        On a connection of its own, so that no page waits for it. Zones without a minute are left out.
+        """
+        since_minute_ms = since_ms // MINUTE_MS * MINUTE_MS
+        with closing(_connected(self._path)) as db:
+            summed = {
+                zone: db.execute(
+                    "SELECT sum(people_sum) / nullif(sum(known), 0), max(people_max), max(patch_max_per_m2), "
+                    "count(*) FROM zone_minutes WHERE zone = ? AND minute_ms >= ?",
+                    (zone, since_minute_ms),
+                ).fetchone()
+                for zone in zones
+            }
+            counted = [
+                db.execute(
+                    "SELECT coalesce(sum(frames_used), 0), coalesce(sum(readings), 0) FROM camera_minutes "
+                    "WHERE camera = ? AND minute_ms >= ?",
+                    (camera, since_minute_ms),
+                ).fetchone()
+                for camera in cameras
+            ]
+            ends = [
+                _READING.decode(payload)
+                for order in ("ASC", "DESC")
+                for (payload,) in db.execute(
+                    "SELECT payload FROM readings WHERE captured_to_ms >= ? "
+                    f"ORDER BY captured_to_ms {order}, id {order} LIMIT 1",
+                    (since_minute_ms,),
+                )
+            ]
         return Figures(
             model=ends[-1].model if ends else None,
-            frames=frames,  # type: ignore[arg-type]
-            readings=readings,  # type: ignore[arg-type]
+            frames=sum(frames for frames, _ in counted),
+            readings=sum(readings for _, readings in counted),
             media_s=(to_ms(ends[-1].captured_to) - to_ms(ends[0].captured_from)) / 1000 if ends else 0.0,
-            zones={str(zone): ZoneFigures(mean, most, patch) for zone, mean, most, patch in zones},  # type: ignore[arg-type]
+            zones={zone: ZoneFigures(*found) for zone, (*found, minutes) in summed.items() if minutes},
+        )
+
+    def runs(self, camera: str) -> list[tuple[int, int]]:
+        """Begin of the first and end of the last reading of each boot of a camera whose first reading is kept, ms."""
+        rows = self._all(
+            "SELECT first.payload, first.offset_ms, (SELECT captured_to_ms FROM readings WHERE stream = s.id "
+            "ORDER BY seq DESC LIMIT 1) FROM streams s JOIN readings first ON first.stream = s.id AND first.seq = 0 "
+            "WHERE s.camera = ?",
+            camera,
+        )
+        return sorted(
+            (to_ms(_READING.decode(payload).captured_from) + offset, end)  # type: ignore[arg-type, operator, misc]
+            for payload, offset, end in rows
         )
 
     def refusals(self) -> list[tuple[int, str, str, str, int, bytes]]:

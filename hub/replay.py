@@ -1,6 +1,6 @@
 """Recorded readings through the monitor, on media time: the same readings give the same alerts, byte for byte.
 
-Steps are taken at each capture instant and at every whole second between, so that what silence does is judged too.
+hub.media_pace says at which instants; a live hub on media time goes by the same.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from contract.intake import Envelope, Observation, read
 from contract.messages import Alert, ZoneState
 from contract.refusal import Refused
 from hub.assessment import Assessment
+from hub.media_pace import MediaPace
 from hub.monitor import Monitor
 from hub.site import Site
 from hub.step import Step
 
 SECOND_MS = 1000
-GAP_MAX_MS = 24 * 3_600_000  # seconds between two recordings are not walked through one by one
 
 
 class ReplayError(ValueError):
@@ -88,9 +88,13 @@ def replay(
     assessment: Assessment | None,
     alerts_out: BinaryIO,
     zones_out: BinaryIO | None = None,
+    run: str | None = None,
 ) -> Replayed:
-    """Judges the readings in order. A line of `alerts_out` is a transition, one of `zones_out` a zone's second."""
-    run = run_of(observations)
+    """Judges the readings in order. A line of `alerts_out` is a transition, one of `zones_out` a zone's second.
+
+    `run`: whose alert ids to give; a hash of the readings' boots without it.
+    """
+    run = run_of(observations) if run is None else run
     monitor = Monitor(site=site, assessment=assessment, run=run)
     found = Replayed(run, zones={zone: ZoneFigures() for zone in site.zone_ids})
     if not observations:
@@ -111,25 +115,20 @@ def replay(
 
 def _steps(monitor: Monitor, observations: list[Observation], found: Replayed) -> Iterator[Step]:
     seen: set[tuple[str, str, str, int]] = set()
-    last_ms: int | None = None
-    i = 0
-    while i < len(observations):
-        now_ms = observations[i].captured_to_ms
-        if last_ms is not None and now_ms - last_ms <= GAP_MAX_MS:
-            for second_ms in range((last_ms // SECOND_MS + 1) * SECOND_MS, now_ms, SECOND_MS):
-                yield monitor.step(second_ms)
-        while i < len(observations) and observations[i].captured_to_ms == now_ms:
-            reading = observations[i].reading
-            key = (reading.agent, reading.boot, reading.camera, reading.seq)
-            if key in seen:
-                found.duplicates += 1
-            else:
-                seen.add(key)
-                found.readings += 1
-                monitor.observe(observations[i], received_ms=now_ms)
-            i += 1
+    pace = MediaPace(())
+    for observation in observations:
+        reading = observation.reading
+        key = (reading.agent, reading.boot, reading.camera, reading.seq)
+        if key in seen:
+            found.duplicates += 1
+        else:
+            seen.add(key)
+            found.readings += 1
+            pace.hold(observation)
+    for now_ms, together in pace.due(everything=True):
+        for observation in together:
+            monitor.observe(observation, received_ms=now_ms)
         yield monitor.step(now_ms)
-        last_ms = now_ms
 
 
 class _Figures:

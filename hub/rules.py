@@ -139,6 +139,11 @@ def steps_of(family: Family) -> tuple[Rule, ...]:
     return _STEPS[family]
 
 
+def may_be_on(family: Family, value: float | None, zone: Zone | None = None) -> bool:
+    """Whether any step of the family is on at `value`."""
+    return value is not None and any(rule.verdict(value, zone) is Verdict.ON for rule in _STEPS[family])
+
+
 def family_of(rule: str) -> Family | None:
     """The family that a rule id, or a family's own name, belongs to."""
     for one in RULES:

@@ -9,6 +9,8 @@ import fcntl
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -98,25 +100,23 @@ class Store:
 
     def write(self, batch: Batch) -> None:
         """Writes all of `batch` or, raising sqlite3.Error, nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._write_readings(batch)
             self._write_refusals(batch)
             self._write_alerts(batch)
             self._write_minutes(batch)
             if batch.memory is not None:
                 self._db.execute("UPDATE memory SET at_ms = ?, state = ?", (batch.at_ms, batch.memory))
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
     def _write_readings(self, batch: Batch) -> None:
         self._db.executemany(
-            "INSERT INTO streams (id, agent, boot, camera, settled, touched_ms) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET settled = excluded.settled, touched_ms = excluded.touched_ms",
-            [(s.id, s.agent, s.boot, s.camera, s.settled, s.touched_ms) for s in batch.streams.values()],
+            "INSERT INTO streams (id, agent, boot, camera, settled, touched_ms, captured_ms) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET settled = excluded.settled, "
+            "touched_ms = excluded.touched_ms, captured_ms = excluded.captured_ms",
+            [
+                (s.id, s.agent, s.boot, s.camera, s.settled, s.touched_ms, s.captured_ms)
+                for s in batch.streams.values()
+            ],
         )
         # the unique index holds "none stored twice", whatever the memory of the process says
         self._db.executemany(
@@ -192,7 +192,7 @@ class Store:
     def _write_minutes(self, batch: Batch) -> None:
         # min() and max() of SQLite give NULL when one is NULL, hence the coalesce on both sides
         self._db.executemany(
-            "INSERT INTO zone_minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "INSERT INTO zone_minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
             "ON CONFLICT (zone, minute_ms) DO UPDATE SET samples = samples + excluded.samples, "
             "known = known + excluded.known, partly = partly + excluded.partly, "
             "people_sum = people_sum + excluded.people_sum, "
@@ -223,6 +223,11 @@ class Store:
                 )
                 for (zone, minute), m in batch.zone_minutes.items()
             ],
+        )
+        self._db.executemany(
+            "INSERT INTO zone_minutes (zone, minute_ms, samples, known, partly, people_sum, density_sum, late) "
+            "VALUES (?, ?, 0, 0, 0, 0, 0, ?) ON CONFLICT (zone, minute_ms) DO UPDATE SET late = late + excluded.late",
+            [(zone, minute, n) for (zone, minute), n in batch.zone_late.items()],
         )
         self._db.executemany(
             "INSERT INTO camera_minutes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -266,14 +271,27 @@ class Store:
     def streams(self) -> Streams:
         known = {
             row[0]: Stream(*row)
-            for row in self._db.execute("SELECT id, agent, boot, camera, settled, touched_ms FROM streams")
+            for row in self._db.execute(
+                "SELECT id, agent, boot, camera, settled, touched_ms, captured_ms, forgotten FROM streams"
+            )
         }
         for table in ("readings", "refused_seqs"):
             for stream, seq in self._db.execute(
                 f"SELECT r.stream, r.seq FROM streams s JOIN {table} r ON r.stream = s.id AND r.seq > s.settled"
             ):
                 known[stream].above.add(seq)
-        return Streams(known.values())
+        floors = {
+            (agent, camera): captured_ms
+            for agent, camera, captured_ms in self._db.execute(
+                "SELECT agent, camera, captured_ms FROM floors"
+            )
+        }
+        # rows of a stream that was dropped may still be there: its number must not come again
+        last = self._db.execute(
+            "SELECT max(coalesce((SELECT max(stream) FROM readings), 0), "
+            "coalesce((SELECT max(stream) FROM refused_seqs), 0))"
+        ).fetchone()[0]
+        return Streams(known.values(), floors=floors, next_id=last + 1)
 
     def clocks(self) -> dict[tuple[str, str], int]:
         """Offset in ms of every boot heard."""
@@ -324,21 +342,69 @@ class Store:
 
     # --- retention ---------------------------------------------------------------------------------------
 
-    def forget(self, *, readings_before_ms: int, minutes_before_ms: int) -> bool:
-        """Deletes one chunk of what is past its time; True when there is more. Raises sqlite3.Error."""
-        deleted = self._db.execute(
-            "DELETE FROM readings WHERE id IN (SELECT id FROM readings WHERE captured_to_ms < ? LIMIT ?)",
-            (readings_before_ms, RETENTION_CHUNK),
-        ).rowcount
-        # what is refused and settled is told apart by `settled` alone; old rows only grow the file
-        self._db.execute(
-            "DELETE FROM refused_seqs WHERE EXISTS (SELECT 1 FROM streams s WHERE s.id = refused_seqs.stream "
-            "AND s.settled >= refused_seqs.seq AND s.touched_ms < ?)",
-            (readings_before_ms,),
-        )
-        for table in ("zone_minutes", "camera_minutes", "line_minutes"):
-            self._db.execute(f"DELETE FROM {table} WHERE minute_ms < ?", (minutes_before_ms,))
-        self._db.execute(
-            "DELETE FROM deliveries WHERE state <> 'waiting' AND changed_ms < ?", (minutes_before_ms,)
-        )
-        return deleted == RETENTION_CHUNK
+    def forget(self, *, readings_before_ms: int, minutes_before_ms: int) -> tuple[dict[int, int], bool]:
+        """Deletes one chunk of what is past its time. Raises sqlite3.Error.
+
+        Returns, by stream, the highest seq whose payload was deleted, and whether there is more.
+        """
+        highest: dict[int, int] = {}
+        with self._transaction():
+            chunk = self._db.execute(
+                "SELECT id, stream, seq FROM readings WHERE captured_to_ms < ? LIMIT ?",
+                (readings_before_ms, RETENTION_CHUNK),
+            ).fetchall()
+            for _, stream, seq in chunk:
+                highest[stream] = max(seq, highest.get(stream, seq))
+            ids = [(one,) for one, _, _ in chunk]
+            # beyond a gap only the row said that it was heard
+            self._db.executemany(
+                "INSERT OR IGNORE INTO refused_seqs (stream, seq, reason) SELECT r.stream, r.seq, 'forgotten' "
+                "FROM readings r JOIN streams s ON s.id = r.stream WHERE r.id = ? AND r.seq > s.settled",
+                ids,
+            )
+            self._db.executemany("DELETE FROM readings WHERE id = ?", ids)
+            self._db.executemany(
+                "UPDATE streams SET forgotten = max(forgotten, ?) WHERE id = ?",
+                [(seq, stream) for stream, seq in highest.items()],
+            )
+            # what is refused and settled is told apart by `settled` alone; old rows only grow the file
+            self._db.execute(
+                "DELETE FROM refused_seqs WHERE EXISTS (SELECT 1 FROM streams s WHERE s.id = refused_seqs.stream "
+                "AND s.settled >= refused_seqs.seq AND s.touched_ms < ?)",
+                (readings_before_ms,),
+            )
+            for table in ("zone_minutes", "camera_minutes", "line_minutes"):
+                self._db.execute(f"DELETE FROM {table} WHERE minute_ms < ?", (minutes_before_ms,))
+            self._db.execute(
+                "DELETE FROM deliveries WHERE state <> 'waiting' AND changed_ms < ?", (minutes_before_ms,)
+            )
+        return highest, len(chunk) == RETENTION_CHUNK
+
+    def drop_streams(
+        self, gone: Sequence[Stream], floors: Mapping[tuple[str, str], int], *, before_ms: int
+    ) -> None:
+        """Deletes these streams and the clocks of boots that have none, with the floors that keep them out."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO floors (agent, camera, captured_ms) VALUES (?, ?, ?) "
+                "ON CONFLICT (agent, camera) DO UPDATE SET captured_ms = max(captured_ms, excluded.captured_ms)",
+                [(agent, camera, captured_ms) for (agent, camera), captured_ms in floors.items()],
+            )
+            ids = [(one.id,) for one in gone]
+            self._db.executemany("DELETE FROM streams WHERE id = ?", ids)
+            self._db.executemany("DELETE FROM refused_seqs WHERE stream = ?", ids)
+            boots = sorted({(one.agent, one.boot) for one in gone})
+            heard = "EXISTS (SELECT 1 FROM streams s WHERE s.agent = clocks.agent AND s.boot = clocks.boot)"
+            self._db.executemany(f"DELETE FROM clocks WHERE agent = ? AND boot = ? AND NOT {heard}", boots)
+            self._db.execute(f"DELETE FROM clocks WHERE at_ms < ? AND NOT {heard}", (before_ms,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +20,10 @@ from hub.site_state import SiteView
 
 PATCH_MEDIAN_MS = 5_000
 OBSERVED_FROM = 0.95  # [E] share from which a zone is called observed; between is partly
+_HELD_MIN, _HELD_RELATIVE = (
+    1.0,
+    0.05,
+)  # [E] people kept from before, beyond those seen, that make a count a held one
 _SIGMA_RELATIVE = 0.10  # [E] what a whole count is off by together
 _SHOWN_SIGMA = 2.0
 
@@ -33,13 +35,13 @@ class PatchSample(Struct, frozen=True, array_like=True):
     density_per_m2: float
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneCrowd:
+class ZoneCrowd(Struct, frozen=True):
     """Numbers of one zone. `people` counts observed cells only; None when nothing is observed.
 
     `people_high` adds what the unseen part could hold at the density of the fullest patch seen. `held_people` adds what
     was last known of ground now out of sight; `unseen_patch_per_m2` is the fullest patch there. Both only hold back
-    an end, they raise nothing. `lost_share`: of the zone, once seen and not now.
+    an end, they raise nothing. `lost_share`: of the zone, once seen and not now. `is_held`: what was last known is
+    kept, because a camera that saw more has gone, or because it is more than what is seen now.
     """
 
     zone: Zone
@@ -54,6 +56,7 @@ class ZoneCrowd:
     people_low: float | None
     people_high: float | None
     held_people: float
+    is_held: bool
     safe_occupancy: float
     density_per_m2: float | None
     los: LevelOfService | None
@@ -78,17 +81,21 @@ class ZoneCrowd:
         )
         if self.disputed:
             text += "; cameras differ in places, the larger count stands"
+        if self.is_held:
+            text += (
+                f"; {self.held_people:.0f} with what was last seen where nobody can say that it has emptied"
+            )
         return text + "."
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
+class _Sums(Struct, frozen=True):
     """What the grids hold of one zone; patches as (density, flat cell)."""
 
     people: float
     variance: float
     held: float
     lost_m2: float
+    contested_m2: float
     patch: tuple[float, int] | None
     unseen: tuple[float, int] | None
     disputed: bool
@@ -124,9 +131,12 @@ class CrowdMeter:
         lost = remembered.unseen_patches_per_m2()
         unseen = None if lost is None else _filled(lost)
         held, lost_m2 = people, [0.0] * len(people)
+        contested_m2 = lost_m2
         if unseen is not None:
             held = (self._share @ remembered.people().ravel()).tolist()
-            lost_m2 = (self._room @ remembered.lost().ravel()).tolist()
+            gone = remembered.lost()
+            lost_m2 = (self._room @ gone.ravel()).tolist()
+            contested_m2 = (self._room @ (gone & view.fused.observed).ravel()).tolist()
         return tuple(
             self._zone(
                 i,
@@ -136,6 +146,7 @@ class CrowdMeter:
                     variance[i],
                     held[i],
                     lost_m2[i],
+                    contested_m2[i],
                     _fullest(patches, cells),
                     None if unseen is None else _fullest(unseen, cells),
                     disputed is not None and bool(disputed[cells].any()),
@@ -160,12 +171,17 @@ class CrowdMeter:
             low = max(0.0, people - _SHOWN_SIGMA * sigma)
             fullest = max(density, patch[0] if patch else 0.0)
             high = people + _SHOWN_SIGMA * sigma + max(0.0, total - seen.seen_m2) * fullest
+        is_held = known and (
+            sums.contested_m2 > 0.0 or sums.held - people >= max(_HELD_MIN, _HELD_RELATIVE * people)
+        )
+        if high is not None and is_held:
+            high = max(high, sums.held + _SHOWN_SIGMA * sigma)
         return ZoneCrowd(
             zone=zone,
             place=place,
             captured_ms=seen.captured_ms if known else None,
             watched_ms=seen.watched_ms if known else None,
-            quality="unknown" if not known else "observed" if share >= OBSERVED_FROM else "partly",
+            quality=_quality(known, share, is_held),
             seen_share=share if known else 0.0,
             lost_share=min(1.0, sums.lost_m2 / total),
             people=people if known else None,
@@ -173,6 +189,7 @@ class CrowdMeter:
             people_low=low,
             people_high=high,
             held_people=sums.held,
+            is_held=is_held,
             safe_occupancy=self._ground.safe_occupancy[i],
             density_per_m2=density,
             los=None if density is None else level_of_service(density, zone.surface),
@@ -199,7 +216,17 @@ class CrowdMeter:
             samples.pop(0)
         if patch is None or not samples:
             return None
-        return median(sample.density_per_m2 for sample in samples)
+        ordered = sorted([sample.density_per_m2 for sample in samples])
+        middle = len(ordered) // 2
+        return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _quality(known: bool, share: float, is_held: bool) -> Quality:
+    if not known:
+        return "unknown"
+    if share < OBSERVED_FROM:
+        return "partly"
+    return "held" if is_held else "observed"
 
 
 def _filled(patches: FloatGrid) -> FloatGrid:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from models.fetch import Progress, fetch
-from models.input_size import parsed
 from models.manifest import Manifest, Model, UnknownModel, manifest
 from models.store import ModelMissing, WrongContent, home, located
 
 MEGABYTE = 1_000_000
 
+PASSED_ON = {
+    "bench": "milliseconds a picture takes, and what this device holds in a CPU share (needs the edge extra)",
+    "train": "train the general people map on rendered pictures (docs/density.md)",
+    "gate": "measure a trained people map: real pictures without people, vtest.avi, rendered stories",
+}
+"""Commands that read their arguments themselves, in a module of their own."""
+MODULE_OF = {"bench": "models.bench", "train": "models.density.train", "gate": "models.density.gate"}
+
 
 def main(given: list[str] | None = None) -> int:
     """Entry point; returns the exit status: 0 all well, 1 something named in a message is not, 2 wrong usage."""
-    options = _parser().parse_args(given)
-    run: Callable[[argparse.Namespace], int] = options.run
+    words = sys.argv[1:] if given is None else given
     try:
+        if words and words[0] in MODULE_OF:
+            return _passed_on(words[0], words[1:])
+        options = _parser().parse_args(words)
+        run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
     except ModuleNotFoundError as missing:
         print(
@@ -52,17 +63,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     verifying.set_defaults(run=_verify)
 
-    timing = commands.add_parser(
-        "bench", help="milliseconds a picture takes, on one thread (needs the edge extra)"
-    )
-    timing.add_argument("names", nargs="*", metavar="MODEL")
-    timing.add_argument("--input-size", type=parsed, metavar="HxW", action="append")
-    timing.add_argument("--repeats", type=int, default=30)
-    timing.set_defaults(run=_bench)
+    for name, what in PASSED_ON.items():
+        commands.add_parser(name, help=what, add_help=False)
 
     evaluating = commands.add_parser("eval", help="people counted against hand labels (needs the edge extra)")
     evaluating.add_argument("rest", nargs=argparse.REMAINDER, help="as for python -m models.eval")
     evaluating.set_defaults(run=_eval)
+
+    calibrating = commands.add_parser(
+        "calibrate", help="a density model for one camera, from heads marked by you (needs the edge extra)"
+    )
+    calibrating.add_argument("rest", nargs=argparse.REMAINDER, help="as for python -m models.calibrate")
+    calibrating.set_defaults(run=_calibrate)
     return parser
 
 
@@ -131,30 +143,25 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _bench(options: argparse.Namespace) -> int:
-    from models import bench
+def _passed_on(command: str, words: list[str]) -> int:
+    from importlib import import_module
 
-    known = manifest()
-    print(bench.machine())
-    print(f"{'model':<24} {'input':>9} {'detect ms':>10} {'p90':>7} {'bare ms':>8} {'ratio':>6}")
-    for model in _named(known, options.names) or known.model:
-        if not options.names and _state(model) != "yes":
-            print(f"{model.name:<24} not here; esplanade-models fetch {model.name}")
-            continue
-        for size in options.input_size or bench.SIZES_PX:
-            took = bench.timed(model.name, size, options.repeats)
-            print(
-                f"{model.name:<24} {'x'.join(map(str, took.input_size)):>9} {took.detect_ms:>10.1f} "
-                f"{took.detect_p90_ms:>7.1f} {took.bare_ms:>8.1f} {took.detect_ms / took.bare_ms:>6.2f}",
-                flush=True,
-            )
-    return 0
+    status: int = import_module(MODULE_OF[command]).main(words)
+    return status
 
 
 def _eval(options: argparse.Namespace) -> int:
     from models.eval.__main__ import main as evaluate
 
     return evaluate(options.rest)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    # The matrices of a fit are small: threads that wait for each other cost more than they bring.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from models.calibrate.__main__ import main as calibrate
+
+    return calibrate(options.rest)
 
 
 if __name__ == "__main__":

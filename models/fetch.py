@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import os
 import tempfile
@@ -16,6 +17,7 @@ from models.store import MIRROR_VARIABLE, WrongContent, place, verify
 
 TIMEOUT_S: Final = 30.0
 CHUNK_BYTES: Final = 1 << 16
+PARTIAL: Final = ".partial"
 
 Progress = Callable[[int], object]
 """Told how many bytes have just arrived."""
@@ -29,10 +31,13 @@ def fetch(model: Model, *, mirror: str | None = None, progress: Progress = lambd
     """Put the file of `model` in its place and return the path; a file already there and right is left alone.
 
     `mirror`: a folder or an address that stands in for the manifest's addresses (None: ESPLANADE_MODEL_MIRROR).
-    The file is written beside its place under a temporary name and moved there once its hash is right.
+    The file is written beside its place under a temporary name and moved there once its hash is right. What a fetch
+    that was killed left there is deleted.
     Raises `FetchFailed`, `WrongContent`, `OSError`.
     """
     target = place(model)
+    if not model.shipped:
+        _sweep(target.parent)
     with contextlib.suppress(OSError, WrongContent):
         verify(model, target)
         return target
@@ -72,14 +77,31 @@ def _sources(model: Model, mirror: str | None) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """A temporary file beside the target, gone afterwards unless it was moved away."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    partial = Path(name)
+    """A temporary file beside the target, locked while it is in use, gone afterwards unless it was moved away."""
+    handle, partial = _locked(target)
     try:
         yield partial
     finally:
         partial.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _locked(target: Path) -> tuple[int, Path]:
+    """A new temporary file and the open handle that holds its lock; the lock ends with the process, however it ends."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PARTIAL, dir=target.parent)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another fetch swept it away before it was locked
+
+
+def _sweep(folder: Path) -> None:
+    """Deletes temporary files that no living fetch holds."""
+    for left in folder.glob(f".*{PARTIAL}"):
+        with contextlib.suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _copy(source: str, partial: Path, most_bytes: int, progress: Progress) -> None:

@@ -33,7 +33,8 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `tensor`: "uint8_nhwc" takes picture bytes as they are (normalised inside the graph); "float32_nchw" takes
     0 to 255 as float. `colour`: channel order. `height_px`, `width_px`: the size used unless told otherwise.
     `multiple_px`: each side is a multiple of this. `fixed_px`: the [height, width] the file declares although the
-    network would take any; the detector frees it on loading.
+    network would take any; the detector frees it on loading. `person_px`: heights of people in the input: the
+    least that is found at all, the least that is found well, the most.
     """
 
     tensor: Literal["uint8_nhwc", "float32_nchw"]
@@ -42,6 +43,7 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     width_px: int
     multiple_px: int
     fixed_px: tuple[int, int] | None = None
+    person_px: tuple[int, int, int] | None = None
 
 
 class Decode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,6 +143,8 @@ def _model_complaints(model: Model) -> list[str]:
     for key, side_px in (("height_px", feed.height_px), ("width_px", feed.width_px)):
         if side_px <= 0 or feed.multiple_px <= 0 or side_px % feed.multiple_px:
             found.append(f"input.{key} must be a positive multiple of input.multiple_px")
+    if feed.person_px is not None and not 0 < feed.person_px[0] < feed.person_px[1] < feed.person_px[2]:
+        found.append("input.person_px must be three rising numbers of pixels")
     for key in ("overlap", "person_threshold", "vehicle_threshold"):
         if not 0.0 < getattr(decode, key) < 1.0:
             found.append(f"decode.{key} must lie between 0 and 1")

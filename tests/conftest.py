@@ -12,6 +12,7 @@ import pytest
 
 from deploy.build import page_vendor
 from deploy.demo import broker
+from models.eval import footage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -49,6 +50,20 @@ def find_chromium() -> str | None:
 @pytest.fixture(name="require_part", scope="session")
 def _require_part() -> Callable[[str, object, str], None]:
     return require_part
+
+
+@pytest.fixture(scope="session")
+def vtest() -> Callable[[], Path]:
+    """A function that names vtest.avi, real people on a real camera: from Debian's opencv-doc, checked by its hash."""
+
+    def found() -> Path:
+        try:
+            return footage.vtest()
+        except footage.FootageMissing as wrong:
+            require_part("vtest.avi", None, str(wrong))
+            raise
+
+    return found
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,15 @@ RULES = Path(__file__).with_name("licences.toml")
 
 
 @dataclass(frozen=True, slots=True)
+class Borne:
+    """A package that may carry one licence outside `allowed`, in these sets and nowhere else, for this reason."""
+
+    licence: str
+    sets: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """licences.toml, read."""
 
@@ -30,6 +39,7 @@ class Rules:
     restated: dict[str, dict[str, str]]  # kind -> package -> expression
     bundled: dict[str, dict[str, str]]  # package -> library -> expression
     borne: dict[str, frozenset[str]]  # package -> licences its bundled libraries may carry beside `allowed`
+    packages: dict[str, Borne] = field(default_factory=dict)
 
 
 def read_rules(path: Path = RULES) -> Rules:
@@ -39,6 +49,10 @@ def read_rules(path: Path = RULES) -> Rules:
         restated=table["restated"],
         bundled=table["bundled"],
         borne={package: frozenset(names) for package, names in table["bundled_borne"].items()},
+        packages={
+            name: Borne(entry["licence"], frozenset(entry["sets"]), entry["why"])
+            for name, entry in table["borne"].items()
+        },
     )
 
 
@@ -61,6 +75,14 @@ def _holds(node: Any, allowed: frozenset[str], spdx: Licensing) -> bool:
     return str(node) in allowed
 
 
+def _bearable(component: Component, rules: Rules) -> frozenset[str]:
+    """The licences it may carry itself: the allowed ones, and one more where licences.toml bears it in all its sets."""
+    borne = rules.packages.get(component.name)
+    if borne is None or component.kind != "pypi" or not set(component.used_by) <= borne.sets:
+        return rules.allowed
+    return rules.allowed | {borne.licence}
+
+
 def refusals(found: Iterable[Component], rules: Rules) -> Iterator[str]:
     """One line for everything that may not stay."""
     for component in found:
@@ -69,7 +91,7 @@ def refusals(found: Iterable[Component], rules: Rules) -> Iterator[str]:
         try:
             if not stated:
                 yield f"{where}: states no licence; read it and restate it in licences.toml"
-            elif not may(stated, rules.allowed):
+            elif not may(stated, _bearable(component, rules)):
                 yield f"{where}: {stated} is not a licence that an Apache-2.0 distribution can bear"
         except ExpressionError:
             yield f"{where}: SPDX knows no {stated!r}; read its licence and restate it in licences.toml"

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -23,10 +23,22 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "edge": (("edge",), ()),
     "hub": (("hub",), ()),
     "models": (("models",), ()),
+    "scenes": (("scenes",), ()),
     "demo": (("edge", "hub"), ("demo",)),
-    "dev": (("edge", "hub", "models"), ("dev",)),
+    "dev": (("edge", "hub", "models", "scenes"), ("dev",)),
 }
 AGAIN = "run `make lock`"
+
+Stated = Mapping[str, Sequence[str]]
+"""Package -> what it needs for our use of it, where pyproject.toml states that in place of the wheel's own words."""
+
+
+def stated(pyproject: dict[str, Any]) -> Stated:
+    """The same entries that uv obeys when it makes the locks ([[tool.uv.dependency-metadata]])."""
+    return {
+        canonicalize_name(entry["name"]): entry["requires-dist"]
+        for entry in pyproject["tool"]["uv"]["dependency-metadata"]
+    }
 
 
 def wanted(pyproject: dict[str, Any], extras: Iterable[str], groups: Iterable[str]) -> list[Requirement]:
@@ -48,8 +60,8 @@ def wanted(pyproject: dict[str, Any], extras: Iterable[str], groups: Iterable[st
     return [Requirement(text) for text in texts]
 
 
-def closure(direct: Iterable[Requirement]) -> Iterator[tuple[str, Requirement]]:
-    """Every requirement that `direct` brings on this platform, with what asks for it, by installed metadata."""
+def closure(direct: Iterable[Requirement], said: Stated) -> Iterator[tuple[str, Requirement]]:
+    """Every requirement that `direct` brings on this platform, with what asks for it: as stated, else as installed."""
     waiting = [("pyproject.toml", requirement, "") for requirement in direct]
     done: set[tuple[str, str]] = set()
     while waiting:
@@ -63,13 +75,15 @@ def closure(direct: Iterable[Requirement]) -> Iterator[tuple[str, Requirement]]:
                 continue
             done.add((name, wished))
             try:
-                asks = importlib.metadata.distribution(name).requires or []
+                asks = said[name] if name in said else importlib.metadata.distribution(name).requires or []
             except importlib.metadata.PackageNotFoundError:
                 continue  # reported as not pinned, or as not installed, by the caller
             waiting += [(name, Requirement(text), wished) for text in asks]
 
 
-def faults(lock: str, pins: list[Pin], direct: list[Requirement], dev: dict[str, str]) -> Iterator[str]:
+def faults(
+    lock: str, pins: list[Pin], direct: list[Requirement], dev: dict[str, str], said: Stated
+) -> Iterator[str]:
     """What is wrong with one lock."""
     where = f"requirements/{lock}.txt"
     here = {pin.name: pin for pin in pins if pin.applies()}
@@ -79,7 +93,7 @@ def faults(lock: str, pins: list[Pin], direct: list[Requirement], dev: dict[str,
         if dev.get(pin.name) != pin.version:
             yield f"{where}: {pin.name} {pin.version}, but dev.txt has {dev.get(pin.name)}; {AGAIN}"
     needed: set[str] = set()
-    for asker, requirement in closure(direct):
+    for asker, requirement in closure(direct, said):
         name = canonicalize_name(requirement.name)
         needed.add(name)
         held = here.get(name)
@@ -108,12 +122,13 @@ def main() -> int:
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     locks = {name: read_lock(folder / f"{name}.txt") for name in (*SETS, "uv")}
     dev = {pin.name: pin.version for pin in locks["dev"]}
+    said = stated(pyproject)
     found = [
         fault
         for name, (extras, groups) in SETS.items()
-        for fault in faults(name, locks[name], wanted(pyproject, extras, groups), dev)
+        for fault in faults(name, locks[name], wanted(pyproject, extras, groups), dev, said)
     ]
-    found += faults("uv", locks["uv"], [Requirement("uv")], dev)
+    found += faults("uv", locks["uv"], [Requirement("uv")], dev, said)
     found += npm_faults(
         json.loads((ROOT / "package.json").read_text(encoding="utf-8")),
         json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8")),

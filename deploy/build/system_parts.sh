@@ -3,14 +3,26 @@
 # password. Where it may not, says what stays out; the tests that need it then skip, or fail when CI=true.
 set -eu
 
-# package:command that shows it is there (or a path)
-PARTS="chromium:chromium rtsp-server-perl:rtsp-server-perl mosquitto:/usr/sbin/mosquitto fonts-dejavu-core:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
+# package:command that shows it is there (or a path, with * where it differs from machine to machine)
+PARTS="libegl1:/usr/lib/*/libEGL.so.1 libgl1-mesa-dri:/usr/lib/*/dri/*_dri.so
+chromium:chromium mosquitto:/usr/sbin/mosquitto fonts-dejavu-core:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+gir1.2-gst-rtsp-server-1.0:/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib
+python3-gi:/usr/lib/python3/dist-packages/gi/__init__.py"
+
+there() {
+    for found in $1; do # the shell fills in the *
+        [ -e "$found" ] && return 0
+    done
+    return 1
+}
 
 missing=
+set -f
 for part in $PARTS; do
+    set +f
     sign=${part#*:}
     case $sign in
-        /*) [ -e "$sign" ] || missing="$missing ${part%%:*}" ;;
+        /*) there "$sign" || missing="$missing ${part%%:*}" ;;
         *) command -v "$sign" >/dev/null 2>&1 || missing="$missing ${part%%:*}" ;;
     esac
 done

@@ -27,6 +27,7 @@ MACHINE = re.compile(r"(?<![\w.])/(?:home/(?!user\b|\$)\w|root/|Users/\w|work/|t
 LARGE_BYTES = 2_000_000
 LARGE: dict[str, str] = {
     "models/": "a shipped model, with its card and licence",
+    "deploy/demo/market-evening.mp4": "the demo's clip, rendered by models/scenes (docs/demo-scene.md)",
 }
 
 

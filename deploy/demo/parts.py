@@ -16,13 +16,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from contract.site_file import read_shared
 from deploy.demo.broker import HOST, NatsServer, free_port
+from models.manifest import manifest
+from models.store import located
 
 ROOT = Path(__file__).parents[2]
 DEMO = Path(__file__).parent
+CLIP = DEMO / "market-evening.mp4"
+TRUTH = DEMO / "market-evening.truth.json"
+SITE = DEMO / "site.yaml"
+ASSESSMENT = DEMO / "assessment.yaml"
+PEOPLE_MAP = DEMO / "mast.people-map"
+"""What `esplanade-models calibrate fit` laid behind the shipped detector for this camera (docs/demo-scene.md)."""
 START_TIMEOUT_S = 60.0  # [E] a Pi needs about 10 s to import the hub for the first time
 STOP_TIMEOUT_S = 15.0
 LIVE_FRAMES_PER_S = 5  # [E] half of one core with the shipped detector; the other half draws the page
+
+
+def calibrated(people_map: Path) -> bytes:
+    """The model file for the demo's camera: the shipped detector with the people map that was fitted to it."""
+    return located(manifest().named(manifest().default)).read_bytes() + people_map.read_bytes()
 
 
 class PartError(Exception):
@@ -86,22 +100,26 @@ class Part:
 
 
 class Town:
-    """Broker, hub and agent of one made-up town in one folder.
+    """Broker, hub and agent of one made-up town in one folder. Without more it is the demo's clip on the demo's site.
 
     `once`: the footage goes through one time as fast as the machine can, on media time. Otherwise it loops in real
-    time. Ports are fixed at construction, so a killed part comes back where the others look for it.
+    time. `camera`: the one of the site that sees the footage; its first when left out. `people_map`: the density model
+    of that camera; None, or another `model` than the shipped one, leaves it to the detector alone. Ports are fixed at
+    construction, so a killed part comes back where the others look for it. Raises FileError when the site is unusable.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
-        footage: Path,
         once: bool,
+        footage: Path = CLIP,
         http_port: int | None = None,
-        site: Path = DEMO / "site.yaml",
-        assessment: Path = DEMO / "assessment.yaml",
-        camera: str = "mast",
+        site: Path = SITE,
+        assessment: Path | None = ASSESSMENT,
+        truth: Path | None = TRUTH,
+        people_map: Path | None = PEOPLE_MAP,
+        camera: str | None = None,
         model: str | None = None,
         webhooks: tuple[str, ...] = (),
     ) -> None:
@@ -109,17 +127,26 @@ class Town:
         self.folder = folder
         self.http_port = http_port or free_port()
         self.broker = NatsServer(folder)
+        cameras = {one.id: one for one in read_shared(site).cameras}
+        camera = camera or next(iter(cameras))
+        if camera not in cameras:
+            raise PartError(f"{site}: has no camera {camera}; it has {', '.join(cameras)}")
         hub: dict[str, Any] = {
             "site": str(site.resolve()),
-            "assessment": str(assessment.resolve()),
+            "assessment": str(assessment.resolve()) if assessment is not None else None,
             "database": str(folder / "hub.sqlite"),
             "clock": "media" if once else "wall",
             "broker": {"host": HOST, "port": self.broker.port},
             "http": {"host": HOST, "port": self.http_port},
             "webhooks": [{"url": url} for url in webhooks],
+            "truth": str(truth.resolve()) if truth is not None else None,
         }
+        density: dict[str, Any] = {}
+        if people_map is not None and model is None:
+            (folder / "calibrated.onnx").write_bytes(calibrated(people_map))
+            density = {"density": {"use": "calibrated", "file": str(folder / "calibrated.onnx")}}
         agent: dict[str, Any] = {
-            "agent": "demo-box",
+            "agent": cameras[camera].agent,
             "site": str(site.resolve()),
             "outbox": str(folder / "outbox.sqlite"),
             "broker": {"host": HOST, "port": self.broker.port},
@@ -128,6 +155,7 @@ class Town:
                     "id": camera,
                     "source": {"file": str(footage.resolve()), "loop": not once, "real_time": not once},
                     **({} if once else {"frames_per_s": LIVE_FRAMES_PER_S}),
+                    **density,
                 }
             ],
         }

@@ -17,9 +17,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from deploy.build.page_vendor import wheel_node  # noqa: E402
-from deploy.demo.parts import DEMO, Town  # noqa: E402
+from deploy.demo.parts import Town  # noqa: E402
 
-WARM_UP_S = 55.0
+WARM_UP_S = 205.0  # the square fills for four minutes; then the clip begins again
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -32,7 +32,7 @@ def main() -> int:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        town = Town(Path(folder), footage=DEMO / "vtest-excerpt.mp4", once=False)
+        town = Town(Path(folder), once=False)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
         try:
             town.start()
@@ -43,12 +43,19 @@ def main() -> int:
                 page.goto(town.url)
             desktop.locator("article[data-severity]").first.wait_for(timeout=60_000)
             time.sleep(WARM_UP_S)
+            for page in (desktop, light, phone):
+                page.locator("li[data-zone='gate-front']").first.click()
+            time.sleep(2)
             light.screenshot(path=HERE / "page-light.png")
+            phone.evaluate("scrollTo(0, 0)")
             phone.screenshot(path=HERE / "page-phone.png")
             desktop.keyboard.press("j")
             desktop.keyboard.press("Enter")
             desktop.locator("esp-alert-course ol").wait_for()
+            desktop.locator("li[data-zone='gate-front']").first.click()
+            time.sleep(2)
             desktop.screenshot(path=HERE / "page.png")
+            desktop.locator("esp-timeline").screenshot(path=HERE / "timeline-truth.png")
             town.agent.kill9()
             desktop.locator("li[data-level='unknown']").first.wait_for(timeout=20_000)
             time.sleep(3)

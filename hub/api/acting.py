@@ -28,8 +28,10 @@ from hub.monitor import (
     Unshelve,
 )
 from hub.records import Records
+from hub.step import Transition
 
 MINUTE_MS = 60_000
+_TRANSITION = msgspec.json.Decoder(Transition)
 ANSWER_S = 10.0  # a disk that is full must not hold a page for ever
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
@@ -91,19 +93,34 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
                 503, {"error": "it could not be written yet", "do": "see hub.database in /api/v1/state"}
             ) from None
 
-    async def act(alert: str, action: Action) -> Response:
-        def do(batch: Batch, now_ms: int) -> Alert | None:
-            transitions = monitor.act(action, now_ms)
-            judge.note_transitions(transitions, batch)
-            return next((one.alert for one in reversed(transitions) if one.alert.alert == alert), None)
+    def past_of(alert: str, batch: Batch) -> list[Transition]:
+        """What has become of an alert so far, oldest first: on disk, and in the round that is being made."""
+        stored = [_TRANSITION.decode(one) for one in records.transitions(alert)]
+        return stored + [one for one, _ in batch.transitions if one.alert.alert == alert]
 
-        changed = await ask(do)
-        if changed is None:
-            stored = records.alert(alert)
-            changed = None if stored is None else msgspec.json.decode(stored, type=Alert)
-        if changed is None:
-            raise HTTPException(404, {"error": f"there is no alert {alert[:80]}", "do": "see /api/v1/alerts"})
-        return reply(AlertAnswer(alert=changed))
+    def act_on_closed(action: Action, past: list[Transition], now_ms: int) -> Transition:
+        """The alert has closed: a disposition that nobody gave can still be given, all else came too late."""
+        closed = past[-1].alert
+        if isinstance(action, Close) and closed.disposition is None:
+            return alerts.dispose(
+                closed, by=action.by, disposition=action.disposition, cause=action.cause, now_ms=now_ms
+            )
+        raise alerts.closed_before(past)
+
+    async def act(alert: str, action: Action) -> Response:
+        # all of it in the judge's thread: two people may press at once, and only one of them is first
+        def do(batch: Batch, now_ms: int) -> Alert:
+            try:
+                transitions = monitor.act(action, now_ms)
+            except UnknownAlert:
+                past = past_of(alert, batch)
+                if not past or past[-1].alert.closed_at is None:
+                    raise
+                transitions = (act_on_closed(action, past, now_ms),)
+            judge.note_transitions(transitions, batch)
+            return next(one.alert for one in reversed(transitions) if one.alert.alert == alert)
+
+        return reply(AlertAnswer(alert=await ask(do)))
 
     answer = said(AlertAnswer, "the alert afterwards")
 
@@ -121,21 +138,9 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
 
     @router.post("/alerts/{alert}/close", responses=answer, response_class=Response)
     async def close(alert: str, body: CloseBody) -> Response:
-        stored = await asyncio.to_thread(records.alert, alert)
-        past = None if stored is None else msgspec.json.decode(stored, type=Alert)
-        if past is None or past.closed_at is None:
-            return await act(
-                alert, Close(alert=alert, by=body.by, disposition=body.disposition, cause=body.cause)
-            )
-
-        def do(batch: Batch, now_ms: int) -> Alert:
-            transition = alerts.dispose(
-                past, by=body.by, disposition=body.disposition, cause=body.cause, now_ms=now_ms
-            )
-            judge.note_transitions((transition,), batch)
-            return transition.alert
-
-        return reply(AlertAnswer(alert=await ask(do)))
+        return await act(
+            alert, Close(alert=alert, by=body.by, disposition=body.disposition, cause=body.cause)
+        )
 
     @router.post("/permits", status_code=201, responses=said(Permit, "granted", 201), response_class=Response)
     async def permit(body: PermitBody) -> Response:

@@ -117,6 +117,27 @@ class SiteDescription(Struct, frozen=True, kw_only=True):
     cameras: tuple[SiteCamera, ...]
     assessment: SiteAssessment | None
     rules: tuple[SiteRule, ...]
+    has_truth: bool
+    """Demos and exercises only: GET /zones/{zone}/truth answers."""
+
+
+class TruthRun(Struct, frozen=True, kw_only=True):
+    """The film began at `begin`, to a second, and was last seen at `end`."""
+
+    begin: Instant
+    end: Instant
+
+
+class ZoneTruth(Struct, frozen=True, kw_only=True):
+    """People really in the zone at `t_s` seconds of a rendered film that lasts `loop_s` and is played in a loop."""
+
+    zone: str
+    camera: str
+    story: str
+    loop_s: float
+    t_s: tuple[float, ...]
+    people: tuple[int, ...]
+    runs: tuple[TruthRun, ...]
 
 
 class ZoneSummary(Struct, frozen=True, kw_only=True):
@@ -128,7 +149,8 @@ class ZoneSummary(Struct, frozen=True, kw_only=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """Everything this hub has stored, in few numbers. `media_s`: of capture time covered."""
+    """What this hub stored in the minutes asked for, in few numbers. `media_s`: of capture time covered, by readings
+    that are still kept; late readings count among `readings` and `frames`."""
 
     model: ModelRef | None
     frames: int
@@ -228,6 +250,7 @@ ANSWERS: tuple[type, ...] = (
     Permit,
     OutOfServiceAnswer,
     Devices,
+    ZoneTruth,
     Problem,
 )
 

@@ -11,7 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from hub.api import acting, page, reading
+from contract.true_people import TruePeople
+from hub.api import acting, exercise, page, reading
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
 from hub.api.guard import Access, Guard, content_policy
 from hub.ingest import Ingest
@@ -33,6 +34,7 @@ def application(
     ingest: Ingest,
     live: LiveFeed,
     records: Records,
+    truth: TruePeople | None,
     access: Access,
     version: str,
 ) -> Guard:
@@ -47,6 +49,8 @@ def application(
         )
     )
     app.include_router(acting.routes(monitor=monitor, judge=judge, records=records))
+    if truth is not None:
+        app.include_router(exercise.routes(truth=truth, records=records))
     app.include_router(page.routes(access=access, root=root, page=html))
     # only the page's files: compressing what changes with a secret beside it would leak lengths
     app.mount("/static", GZipMiddleware(page.Parts(directory=root), minimum_size=1024), name="static")

@@ -29,7 +29,7 @@ COVERED_PIXELS = 3.0  # contract: covered where a 3-pixel error moves a point by
 PointM = tuple[float, float]
 
 
-def describe(site: Site, assessment: Assessment | None) -> SiteDescription:
+def describe(site: Site, assessment: Assessment | None, *, has_truth: bool = False) -> SiteDescription:
     return SiteDescription(
         site=site.site,
         name=site.name,
@@ -94,6 +94,7 @@ def describe(site: Site, assessment: Assessment | None) -> SiteDescription:
             warnings=assessment.warnings,
         ),
         rules=tuple(SiteRule(id=one.id, title=one.title, severity=one.severity) for one in rules.listing()),
+        has_truth=has_truth,
     )
 
 

@@ -28,7 +28,7 @@ from hub.api.answers import (
     reply,
     said,
 )
-from hub.history import MINUTES_MAX, History
+from hub.history import MINUTE_MS, MINUTES_MAX, History
 from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import SUBSCRIBERS_MAX, LiveFeed, State
@@ -115,9 +115,17 @@ def routes(
             )
         return reply(judge.timeline.history(zone, minutes=minutes, now_ms=judge.now_ms, records=records))
 
-    @router.get("/figures", responses=said(Summary, "the whole run in few numbers"), response_class=Response)
-    def get_figures() -> Response:
-        found = records.figures()
+    @router.get(
+        "/figures",
+        responses=said(Summary, "the last minutes stored, in few numbers"),
+        response_class=Response,
+    )
+    def get_figures(minutes: Annotated[int, Query(ge=1, le=MINUTES_MAX)] = MINUTES_MAX) -> Response:
+        found = records.figures(
+            zones=site.zone_ids,
+            cameras=[camera.id for camera in site.cameras],
+            since_ms=judge.now_ms - minutes * MINUTE_MS,
+        )
         return reply(
             Summary(
                 model=found.model,

@@ -51,6 +51,7 @@ export const api = {
   enter,
   site: () => request("/site"),
   history: (zone, minutes) => request(`/zones/${part(zone)}/history?minutes=${minutes}`),
+  truth: (zone) => request(`/zones/${part(zone)}/truth`),
   closedAlerts: (limit) => request(`/alerts?open=false&limit=${limit}`),
   alert: (id) => request(`/alerts/${part(id)}`),
   devices: () => request("/devices"),

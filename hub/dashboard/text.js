@@ -30,7 +30,7 @@ export const PICTURE_WORDS = {
   moved: "moved",
   none: "no picture",
 };
-export const QUALITY_WORDS = { observed: "observed", partly: "partly observed", unknown: "unknown" };
+export const QUALITY_WORDS = { observed: "observed", held: "last count held", partly: "partly observed", unknown: "unknown" };
 export const LOS_WORDS = {
   A: "free",
   B: "minor conflicts",
@@ -116,6 +116,7 @@ export const T = {
   because: (why) => `because ${why}`,
   people: "People",
   peopleUnit: "people",
+  held: "last count held",
   partly: (share) => `${Math.round(share * 100)} % seen`,
   density: "Density",
   densest: "Densest 6 m patch",
@@ -147,11 +148,12 @@ export const T = {
   authorised: "allowed",
   standing: "standing",
   // timeline
-  timeline: (zone) => `Last hour: ${zone}`,
+  timeline: (zone) => `${zone}: last hour`,
   timelineNone: "No history yet for this zone.",
   timelineFailed: (why) => `History could not be read: ${why}`,
   tlPeople: "people, with range",
   tlPatch: "densest patch /m²",
+  tlTruth: "truth (rendered)",
   // cameras
   frames: "frames/s",
   lastReading: "last reading",

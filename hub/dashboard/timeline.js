@@ -1,4 +1,7 @@
-/** The last hour of the selected zone: people with their range, densest patch, level strip, gaps, alert marks. */
+/**
+ * The last hour of the selected zone: people with their range, densest patch, level strip, gaps, alert marks. In a demo
+ * on rendered footage also how many people were really there.
+ */
 
 import { html, nothing } from "lit";
 import uPlot from "uplot";
@@ -8,6 +11,7 @@ import { count, toMs } from "./format.js";
 import { columns, pointOf } from "./history.js";
 import { levelKey } from "./scale.js";
 import { T } from "./text.js";
+import { truthAt } from "./truth.js";
 
 const MINUTES = 60;
 const READ_EVERY_MS = 60_000;
@@ -25,6 +29,7 @@ class Timeline extends PageElement {
     this.problem = null;
     this.empty = false;
     this.points = [];
+    this.truth = null;
     this.step_s = 60;
     this.shown = null;
     this.read = null;
@@ -60,6 +65,7 @@ class Timeline extends PageElement {
     if (this.zone !== this.shown) {
       this.shown = this.zone;
       this.points = [];
+      this.truth = null;
       this.read = null;
       this.#draw();
     }
@@ -76,7 +82,9 @@ class Timeline extends PageElement {
     const name = this.site.zones.find((zone) => zone.id === this.zone)?.name ?? this.zone;
     return html`<section class="timeline" aria-label=${T.timeline(name)}>
       <div class="head"><h2>${T.timeline(name)}</h2>
-        <span class="key people">${T.tlPeople}</span><span class="key patch">${T.tlPatch}</span></div>
+        <span class="key people">${T.tlPeople}</span>
+        ${this.site.has_truth ? html`<span class="key truth">${T.tlTruth}</span>` : nothing}
+        <span class="key patch">${T.tlPatch}</span></div>
       ${this.problem ? html`<p class="problem">${T.timelineFailed(this.problem)}</p>` : nothing}
       ${this.empty && !this.problem ? html`<p class="none">${T.timelineNone}</p>` : nothing}
       <div class="chart"></div></section>`;
@@ -85,8 +93,11 @@ class Timeline extends PageElement {
   async #load() {
     const { zone } = this;
     try {
-      const { points, step_s } = await api.history(zone, MINUTES);
+      const [{ points, step_s }, truth] = await Promise.all([
+        api.history(zone, MINUTES), this.site.has_truth ? truthOf(zone) : null,
+      ]);
       if (zone !== this.zone) return;
+      this.truth = truth;
       const newest = points.length ? toMs(points.at(-1).at) : 0;
       this.points = [...points, ...this.points.filter((point) => point.live && toMs(point.at) > newest)];
       this.step_s = step_s;
@@ -114,7 +125,7 @@ class Timeline extends PageElement {
     const c = columns(this.points, this.step_s);
     this.level = c.level;
     this.empty = c.at_s.length === 0;
-    this.plot.setData([c.at_s, c.high, c.low, c.people, c.patch]);
+    this.plot.setData([c.at_s, c.high, c.low, c.people, c.patch, truthAt(this.truth, c.at_s, c.people)]);
   }
 
   #build() {
@@ -144,10 +155,11 @@ class Timeline extends PageElement {
         { scale: "people", stroke: "transparent", points: { show: false } },
         { scale: "people", stroke: colour("--people"), width: 2, points: { show: false } },
         { scale: "patch", stroke: colour("--patch"), width: 1.5, dash: [5, 3], points: { show: false } },
+        { scale: "people", stroke: colour("--truth"), width: 2, dash: [10, 6], points: { show: false } },
       ],
       bands: [{ series: [1, 2], fill: colour("--band") }],
       hooks: { draw: [(plot) => this.#strip(plot, colour), (plot) => this.#alerts(plot, colour)] },
-    }, [[], [], [], [], []], box);
+    }, [[], [], [], [], [], []], box);
     this.#draw();
   }
 
@@ -191,6 +203,16 @@ class Timeline extends PageElement {
       ctx.lineTo(x, bbox.top + 8 * scale);
       ctx.fill();
     }
+  }
+}
+
+/** The truth of a zone; null where there is none, as of a zone that the curve does not hold. */
+async function truthOf(zone) {
+  try {
+    return await api.truth(zone);
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
   }
 }
 

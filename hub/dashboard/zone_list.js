@@ -29,7 +29,7 @@ class ZoneList extends PageElement {
         ${levelBadge(level)}
         <span class="name">${zone.name}</span>
         ${level === null ? this.#unknown(state) : html`
-          <span class="word">${LEVEL_WORDS[level]}${state.quality === "partly" ? html`, ${T.partly(state.observed_share)}` : nothing}</span>
+          <span class="word">${LEVEL_WORDS[level]}${state.quality === "partly" ? html`, ${T.partly(state.observed_share)}` : state.quality === "held" ? html`, ${T.held}` : nothing}</span>
           <span class="figures"><b>${count(state.people)}</b> ${T.peopleUnit}<br>
             <b>${decimal(state.patch_max_per_m2)}</b> /m²</span>`}
       </button></li>`;

@@ -51,7 +51,7 @@ class ZonePanel extends PageElement {
       [T.inflow, state.net_inflow_per_min === null ? "–" : `${signed(state.net_inflow_per_min)} /min`],
       [T.timeToCritical, state.time_to_critical ? html`${minutesRange(state.time_to_critical)}<br>
         <span class="where">${state.time_to_critical.where}</span>` : state.net_inflow_per_min === null ? "–" : T.notPositive],
-      [T.seen, percent(state.observed_share)],
+      [T.seen, state.quality === "held" ? `${percent(state.observed_share)}, ${T.held}` : percent(state.observed_share)],
     ];
     return html`<dl>${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
   }

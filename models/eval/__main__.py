@@ -1,4 +1,4 @@
-"""`python -m models.eval vtest`: how well a model counts people, against hand labels."""
+"""`esplanade-models eval`: how good the numbers are, against hand labels, rendered stories, or your own pictures."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import onnxruntime
 
 from edge.detector import Detector
-from models.eval import footage, labels, vtest
+from models.eval import footage, labels, pictures_command, scenes_command, vtest
 from models.input_size import parsed
 from models.manifest import ManifestWrong, UnknownModel, manifest
 from models.store import ModelMissing, WrongContent
@@ -27,7 +28,15 @@ HEAD: Final = (
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments to a parser."""
-    parser.add_argument("set", choices=("vtest",), help="what to measure on")
+    sets = parser.add_subparsers(dest="set", required=True, metavar="vtest|scenes|pictures")
+    _vtest_arguments(sets.add_parser("vtest", help="vtest.avi with our hand labels"))
+    scenes = sets.add_parser("scenes", help="rendered stories with exact truth (docs/scenes.md)")
+    scenes_command.arguments(scenes)
+    pictures_command.arguments(sets.add_parser("pictures", help="a folder of pictures with points"))
+
+
+def _vtest_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(measure=evaluate)
     parser.add_argument("--footage", type=Path, help="a copy of vtest.avi; found or fetched when left out")
     parser.add_argument("--labels", type=Path, default=LABELS, help="the hand labels")
     parser.add_argument("--model", action="append", help="name or .onnx file; may be given several times")
@@ -98,9 +107,11 @@ def _one(name: str, known: labels.Labels, path: Path, options: argparse.Namespac
 
 def main(given: list[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m models.eval", description=__doc__)
+    parser = argparse.ArgumentParser(prog="esplanade-models eval", description=__doc__)
     arguments(parser)
-    return evaluate(parser.parse_args(given))
+    options = parser.parse_args(given)
+    measure: Callable[[argparse.Namespace], int] = options.measure
+    return measure(options)
 
 
 if __name__ == "__main__":

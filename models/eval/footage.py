@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -14,6 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from models.debian_package import PackageMissing, unpacked
 from models.store import sha256_of
 
 VARIABLE: Final = "ESPLANADE_VTEST"
@@ -21,7 +20,6 @@ NAME: Final = "vtest.avi"
 SHA256: Final = "45cddc9490be69345cbdab64ca583be65987e864ca408038e648db99e10516cf"
 DEBIAN_PACKAGE: Final = "opencv-doc"
 _IN_PACKAGE: Final = f"usr/share/doc/opencv-doc/examples/data/{NAME}"
-_DOWNLOAD_TIMEOUT_S: Final = 600.0
 
 
 class FootageMissing(FileNotFoundError):
@@ -63,36 +61,17 @@ def checked(path: Path) -> Path:
 
 def _downloaded() -> Path:
     remedy = f"set {VARIABLE} to a copy of {NAME} from Debian's {DEBIAN_PACKAGE}"
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise FootageMissing(f"{NAME} is not on this machine and there is no apt-get and dpkg-deb; {remedy}")
-    with tempfile.TemporaryDirectory() as folder:
-        # apt's sandbox user can not write here; as this user it can.
-        fetch = ["apt-get", "-q", "-o", "APT::Sandbox::User=", "download", DEBIAN_PACKAGE]
-        _run(fetch, folder, remedy)
-        packages = sorted(Path(folder).glob("*.deb"))
-        if not packages:
-            raise FootageMissing(f"apt-get download {DEBIAN_PACKAGE} left no package; {remedy}")
-        _run(["dpkg-deb", "-x", str(packages[0]), "out"], folder, remedy)
-        found = checked(Path(folder) / "out" / _IN_PACKAGE)
-        target = cached()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{NAME}.{os.getpid()}")
-        shutil.copyfile(found, partial)
-        partial.replace(target)
-    return target
-
-
-def _run(command: list[str], folder: str, remedy: str) -> None:
     try:
-        subprocess.run(
-            command, cwd=folder, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S
-        )
-    except subprocess.CalledProcessError as wrong:
-        raise FootageMissing(f"{' '.join(command)}: {wrong.stderr.strip()[-300:]}; {remedy}") from wrong
-    except subprocess.TimeoutExpired as wrong:
-        raise FootageMissing(
-            f"{' '.join(command)}: no end after {_DOWNLOAD_TIMEOUT_S:.0f} s; {remedy}"
-        ) from wrong
+        with unpacked(DEBIAN_PACKAGE) as folder:
+            found = checked(folder / _IN_PACKAGE)
+            target = cached()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f".{NAME}.{os.getpid()}")
+            shutil.copyfile(found, partial)
+            partial.replace(target)
+            return target
+    except PackageMissing as wrong:
+        raise FootageMissing(f"{NAME} is not on this machine, and {wrong}; {remedy}") from wrong
 
 
 def pictures(path: Path, wanted: Iterable[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import cv2
 
 from contract.yaml_file import FileError
-from models.scenes import clip, true_site
+from models.scenes import batch, clip, curve, true_site
 from models.scenes.crowd import SimulationFailed
 from models.scenes.film import QUALITY, write_film
 from models.scenes.human_data import HumanDataMissing
@@ -53,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     for one in (render, every):
         one.add_argument("--out", type=Path, required=True, help="folder to write into")
         one.add_argument("--frames", type=int, default=None, help="at most so many frames of each camera")
+    every.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="stories at once")
     still = verbs.add_parser("still", help="one picture of a story, to look at")
     still.add_argument("story")
     still.add_argument("--at", type=float, default=0.0, help="second of the story")
@@ -61,9 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
     film = verbs.add_parser("film", help="a smaller or finer film of pictures that are rendered already")
     film.add_argument("folder", type=Path, help="a camera's folder of a rendered story")
     film.add_argument("--out", type=Path, required=True, help="film to write, .mp4")
-    film.add_argument("--start", type=float, default=0.0, help="second of the story where it begins")
-    film.add_argument("--end", type=float, default=1e9, help="second of the story before which it ends")
     film.add_argument("--quality", type=int, default=QUALITY, help="1 (best) to 63 (smallest)")
+    truth = verbs.add_parser("curve", help="the truth of a film: people in each zone over its seconds")
+    truth.add_argument("folder", type=Path, help="the camera's folder that the film was made of")
+    truth.add_argument("--film", type=Path, required=True)
+    truth.add_argument("--site", type=Path, required=True, help="the site file whose zones are counted")
+    truth.add_argument("--out", type=Path, required=True, help="curve to write, .json")
+    for one in (film, truth):
+        one.add_argument("--start", type=float, default=0.0, help="second of the story where it begins")
+        one.add_argument("--end", type=float, default=1e9, help="second of the story before which it ends")
     given = parser.parse_args(arguments)
     try:
         return _run(given)
@@ -82,22 +90,49 @@ def _run(given: argparse.Namespace) -> int:
         return _still(given)
     if given.verb == "film":
         return _film(given)
+    if given.verb == "curve":
+        return _curve(given)
     if given.frames is not None and given.frames < 1:
         print("--frames must be at least 1", file=sys.stderr)
         return 2
-    for name in names() if given.verb == "all" else [given.story]:
-        story, layout = read_story(name)
-        begun = time.monotonic()
-        folder = clip.render(story, layout, given.out, Bar(story.story), given.frames)
-        print(f"{folder} ({time.monotonic() - begun:.0f} s)")
+    if given.verb == "all":
+        return _all(given)
+    story, layout = read_story(given.story)
+    begun = time.monotonic()
+    folder = clip.render(story, layout, given.out, Bar(story.story), given.frames)
+    print(f"{folder} ({time.monotonic() - begun:.0f} s)")
     return 0
+
+
+def _all(given: argparse.Namespace) -> int:
+    if given.jobs < 1:
+        print("--jobs must be at least 1", file=sys.stderr)
+        return 2
+    stories = {name: read_story(name)[0] for name in names()}
+    frames = sum(batch.frames(story, given.frames) for story in stories.values())
+    if frames > MOST_FRAMES:
+        print(
+            f"the stories have {frames} frames together, at most {MOST_FRAMES} are allowed", file=sys.stderr
+        )
+        return 2
+    begun = time.monotonic()
+    bar = Bar(f"{len(stories)} stories,")
+    failed = batch.render_all(
+        stories, given.out, given.jobs, given.frames, lambda n: bar("frames", n, frames)
+    )
+    for name, said in failed.items():
+        print(f"story {name} was not rendered:\n{said}", file=sys.stderr)
+    print(
+        f"{given.out}: {len(stories) - len(failed)} of {len(stories)} stories ({time.monotonic() - begun:.0f} s)"
+    )
+    return 2 if failed else 0
 
 
 def _list() -> int:
     total = 0
     for name in names():
         story, layout = read_story(name)
-        frames = len(story.frame_times_s()) * len(story.cameras)
+        frames = batch.frames(story)
         total += frames
         weather = f"{story.light}{', rain' if story.rain else ''}"
         print(f"{name:<22} {frames:>5} frames  {layout.layout:<18} {weather:<16} {story.title}")
@@ -122,6 +157,18 @@ def _film(given: argparse.Namespace) -> int:
     pictures = [given.folder / "pictures" / f"{frame.frame:06d}.jpg" for frame in frames]
     write_film(given.out, pictures, [frame.t_s for frame in frames], given.quality)
     print(f"{given.out}: {len(frames)} frames, {given.out.stat().st_size / 1e6:.2f} MB")
+    return 0
+
+
+def _curve(given: argparse.Namespace) -> int:
+    try:
+        found = curve.curves(given.folder, given.site, given.film, given.start, given.end)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    given.out.write_bytes(curve.written(found))
+    most = ", ".join(f"{zone} {min(row)} to {max(row)}" for zone, row in found.people.items())
+    print(f"{given.out}: {found.loop_s:g} s a pass; people: {most}")
     return 0
 
 

@@ -22,6 +22,7 @@ import msgspec
 from contract.messages import ModelRef
 from contract.site_file import read_shared
 from deploy.demo.broker import HOST, free_port
+from deploy.demo.parts import CLIP, SITE
 from edge.detector import Detector
 from edge.footage import Footage, read_ahead
 from edge.ground import Ground
@@ -29,8 +30,6 @@ from edge.readings import Readings
 from edge.sighting import Sight
 
 ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "deploy" / "demo"
-CLIP = DEMO / "vtest-excerpt.mp4"
 BLOCK_FRAMES = 25
 BLOCKS = 8
 WARM_UP_FRAMES = 10
@@ -39,7 +38,7 @@ AGENT_S = 15.0
 
 def pipeline_and_bare(footage: Path = CLIP, model: str | None = None) -> dict[str, Any]:
     """Milliseconds a frame of both, and their ratio."""
-    site = read_shared(DEMO / "site.yaml")
+    site = read_shared(SITE)
     camera = site.camera("mast")
     detector = Detector.load(model, threads=1)
     ground = Ground(camera, site.cell_m)
@@ -92,8 +91,8 @@ def agent_memory(seconds: float = AGENT_S) -> dict[str, Any]:
         config.write_text(
             json.dumps(
                 {
-                    "agent": "demo-box",
-                    "site": str(DEMO / "site.yaml"),
+                    "agent": read_shared(SITE).camera("mast").agent,
+                    "site": str(SITE),
                     "outbox": "outbox.sqlite",
                     "broker": {"host": HOST, "port": free_port()},
                     "cameras": [

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.build.page_vendor import wheel_node
-from deploy.demo.parts import DEMO, Town
+from deploy.demo.parts import Town
 
-CLIP = DEMO / "vtest-excerpt.mp4"
 WATCHED_S = 45.0
 WARM_UP_S = 8.0
 
@@ -61,7 +60,7 @@ def measure(chromium: str) -> dict[str, Any]:
         "--disable-background-networking",
     ]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        town = Town(Path(folder), footage=CLIP, once=False)
+        town = Town(Path(folder), once=False)
         try:
             town.start()
             browser = playwright.chromium.launch(executable_path=chromium, args=flags)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from contract.messages import ModelRef
 from deploy.demo.broker import HOST
 from edge.agent import Agent
 from edge.config import read_config
 from edge.detections import Detections
+from edge.look import Look
 from edge.outbox import Outbox
 from tests.kit import edge_scene as scene
 from tests.kit.edge_cameras import MjpegCamera
@@ -27,6 +27,9 @@ SIZE = (320, 240)
 
 
 class Blind:
+    name = "blind"
+    sha256 = "0" * 64
+
     def detect(self, picture_bgr):
         return Detections.none()
 
@@ -60,8 +63,7 @@ class Inside:
         config = read_config(path)
         self.agent = Agent(
             config=config,
-            detector=Blind(),
-            model=ModelRef(name="blind", sha256_12="0" * 12),
+            look=lambda choice, ground: Look(detector=Blind(), errors=None, said="sees nothing"),
             boot=boot,
             outbox=Outbox(config.outbox),
         )
@@ -104,6 +106,28 @@ def test_status_health_and_an_outbox_that_empties(any_broker, tmp_path):
         for camera in ("gate", "wall"):
             assert gapless([key for key in hub.seqs() if key[1] == camera])
         assert all(one.clock == "media" and one.grid is not None for one in hub.readings)
+
+
+def test_an_agent_whose_loop_breaks_is_offline_not_stopped(nats_server, tmp_path, monkeypatch):
+    path = settings(tmp_path, nats_server.port)
+    with SmallHub("square", "east", nats_server.port) as hub:
+        inside = Inside(path)
+        raised = []
+
+        def run():
+            with pytest.raises(ZeroDivisionError) as broken:
+                inside.agent.run()
+            raised.append(broken)
+
+        running = threading.Thread(target=run)
+        running.start()
+        until(lambda: hub.statuses and hub.statuses[-1].state == "online")
+        monkeypatch.setattr(inside.agent.eyes[0], "look", lambda: 1 // 0)
+        running.join(timeout=20)
+        assert raised
+        until(lambda: hub.statuses[-1].state != "online")
+        assert hub.statuses[-1].state == "offline"
+        assert hub.statuses[-1].boot == "boot-1"
 
 
 def test_nothing_leaves_the_outbox_without_an_ack(nats_server, tmp_path):

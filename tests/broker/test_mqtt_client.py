@@ -10,18 +10,16 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.demo.broker import HOST, Broker, NatsServer
-from hub.mqtt_client import READ_BYTES, ReadAheadClient
+from hub.mqtt_client import READ_BYTES, ReadAheadClient, Received
 
 WAIT_S = 30.0
 TOPIC = "sizes"
-# Our Mosquitto saves its whole store on changes, and reads the next acknowledgement after that.
-SAVING_S = 3.0
 
 
 def payloads() -> list[bytes]:
     chance = random.Random(11)
     sizes = [0, 1, 120, 127, 128, 16_383, 16_384, READ_BYTES - 4, READ_BYTES, READ_BYTES + 1, 120_000]
-    sizes += [chance.choice((3, 40, 900, 3000, 30_000)) for _ in range(150)]
+    sizes += [chance.choice((3, 40, 900, 3000, 70_000)) for _ in range(600)]
     return [b"%06d" % number + chance.randbytes(size) for number, size in enumerate(sizes)]
 
 
@@ -30,21 +28,22 @@ class Reader:
 
     def __init__(self, port: int) -> None:
         self.got: list[bytes] = []
-        self.ready = threading.Event()
+        self._ready = threading.Event()
         self._mids: list[int] = []
         self.client = ReadAheadClient(
             CallbackAPIVersion.VERSION2, client_id="reader", clean_session=False, manual_ack=True
         )
         self.client.on_connect = lambda c, *_: c.subscribe(TOPIC, qos=1)
-        self.client.on_subscribe = lambda *_: self.ready.set()
-        self.client.on_message = self._take
+        self.client.on_subscribe = lambda *_: self._ready.set()
+        self.client.on_received = self._take
         self.client.connect(HOST, port)
         self.client.loop_start()
-        assert self.ready.wait(WAIT_S)
+        assert self._ready.wait(WAIT_S)
 
-    def _take(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        self._mids.append(message.mid)
-        self.got.append(message.payload)
+    def _take(self, messages: list[Received]) -> None:
+        for message in messages:
+            self._mids.append(message.mid)
+            self.got.append(message.payload)
 
     def read(self, count: int) -> None:
         deadline = time.monotonic() + WAIT_S
@@ -56,6 +55,10 @@ class Reader:
             time.sleep(0.01)
 
     def close(self) -> None:
+        """Leaves once the broker has read every acknowledgement: it answers what came after them."""
+        self._ready.clear()
+        self.client.subscribe("unused", qos=1)
+        assert self._ready.wait(WAIT_S)
         self.client.disconnect()
         self.client.loop_stop()
 
@@ -72,7 +75,6 @@ def test_every_size_and_every_acknowledgement(any_broker: Broker) -> None:
     reader.read(len(expected))
     last.wait_for_publish(WAIT_S)
     assert reader.got == expected
-    time.sleep(SAVING_S)
     reader.close()
     # all were acknowledged: nothing comes again
     reader = Reader(any_broker.port)
@@ -104,7 +106,8 @@ def test_a_cut_connection_leaves_no_rest_behind(any_broker: Broker) -> None:
         while len({one[:3] for one in list(reader.got)}) < 300:
             assert time.monotonic() < deadline + WAIT_S, len(reader.got)
             time.sleep(0.05)
-    # Our Mosquitto saves once a second: what it had not saved is lost here, and resending is the outbox's part.
+    # Mosquitto acknowledges before it saves, also with autosave_on_changes: what a kill -9 finds in between is lost
+    # (22 of the 300 in one of six tries). Resending that is the outbox's part, tested in test_delivery.
     later = {b"%03d" % number for number in range(300, 320)}
     for number in sorted(later):
         writer.publish(TOPIC, number + bytes(60_000), qos=1)

@@ -6,6 +6,7 @@ import { duration, figure, minutesRange, clockIn, ranged, unitWords } from "../.
 import { columns } from "../../hub/dashboard/history.js";
 import { byUrgency, heatClass, levelKey, waits, zoneRank } from "../../hub/dashboard/scale.js";
 import { Gap, NOTHING, afterDelta, fromSnapshot, newAlerts, withAlert } from "../../hub/dashboard/state.js";
+import { truthAt } from "../../hub/dashboard/truth.js";
 import { unknownWords } from "../../hub/dashboard/zone_words.js";
 import { labelPlaces } from "../../hub/dashboard/label_place.js";
 import { safeVideoAddress } from "../../hub/dashboard/address.js";
@@ -130,4 +131,18 @@ test("a video link never runs anything in the page", () => {
   assert.equal(safeVideoAddress("https://vms.example/1"), "https://vms.example/1");
   assert.equal(safeVideoAddress("rtsp://vms.example/1"), "rtsp://vms.example/1");
   for (const bad of ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "", null]) assert.equal(safeVideoAddress(bad), null);
+});
+
+test("truth is told at the film's own second, over loops and restarts, and not where no film ran", () => {
+  const begin = "2026-06-20T18:00:00.000Z";
+  const t0 = Date.parse(begin) / 1000;
+  const truth = {
+    loop_s: 10, t_s: [0, 5], people: [3, 8],
+    runs: [{ begin, end: "2026-06-20T18:00:12.000Z" }, { begin: "2026-06-20T18:00:30.000Z", end: "2026-06-20T18:00:32.000Z" }],
+  };
+  const at = [-1, 0, 4, 5, 9, 10, 12, 20, 30, 32, 36, 37].map((s) => t0 + s);
+  const measured = at.map((_, i) => (i === 11 ? null : 1));
+  assert.deepEqual(truthAt(truth, at, measured), [null, 3, 3, 8, 8, 3, 3, null, 3, 3, 8, null]);
+  assert.deepEqual(truthAt(null, [t0], [1]), [null]);
+  assert.deepEqual(truthAt({ ...truth, runs: [] }, [t0], [1]), [null]);
 });

@@ -1,24 +1,53 @@
-"""Cameras to test against: a real RTSP server with a publisher, and an HTTP server that sends motion JPEG."""
+"""Cameras to test against: GStreamer's RTSP server, and an HTTP server that sends motion JPEG."""
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import io
-import shutil
+import json
+import struct
 import subprocess
 import threading
 import time
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 
 from deploy.demo.broker import HOST, free_port
+from edge.backoff import Backoff
+from edge.camera import CameraReader
+from edge.config import CameraChoice
 from tests.kit import edge_scene as scene
 
-RTSP_SERVER = "rtsp-server-perl"
+START = "2026-06-20T18:00:00.000Z"
 FRAMES_PER_S = 10
+PICTURES = 40
+USER, PASSWORD = "viewer", "hunter2"
+SYSTEM_PYTHON = "/usr/bin/python3"
+RTSP_SERVER = Path(__file__).with_name("rtsp_server.py")
+RTSP_HOW = "apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi"
+UDP_PORTS = 20
+END_S = 5.0
+
+
+def wall_ms():
+    return time.time_ns() // 1_000_000
+
+
+def reader(source, arrived=lambda: None, frames_per_s=60.0, clock=wall_ms, backoff=None):
+    """A camera's reader, not yet started; it tries again soon."""
+    choice = msgspec.convert({"id": "gate", "source": source, "frames_per_s": frames_per_s}, CameraChoice)
+    return CameraReader(
+        choice,
+        replay_start=START,
+        arrived=arrived,
+        wall_ms=clock,
+        backoff=backoff or Backoff(first_s=0.1, most_s=0.3, draw=lambda: 0.5),
+    )
 
 
 def jpeg(picture) -> bytes:
@@ -35,7 +64,7 @@ def jpeg(picture) -> bytes:
 
 
 class MjpegCamera:
-    """Sends numbered pictures, ten a second, to everyone who asks; wants a password when given one."""
+    """Sends numbered pictures, ten a second, to everyone who asks."""
 
     name = "mjpeg"
     clock = "arrival"
@@ -43,12 +72,12 @@ class MjpegCamera:
     def __init__(self):
         self.port = free_port()
         self.paused = threading.Event()
-        self._pictures = [jpeg(scene.numbered(i)) for i in range(40)]
+        self._pictures = [jpeg(scene.numbered(i)) for i in range(PICTURES)]
         self._server = None
         self._stopping = threading.Event()
 
     def source(self):
-        return {"mjpeg": f"http://{HOST}:{self.port}/video.mjpg?user=viewer&pwd=hunter2"}
+        return {"mjpeg": f"http://{HOST}:{self.port}/video.mjpg?user={USER}&pwd={PASSWORD}"}
 
     def start(self):
         camera = self
@@ -64,7 +93,7 @@ class MjpegCamera:
                 try:
                     while not camera._stopping.is_set():
                         if not camera.paused.is_set():
-                            body = camera._pictures[number % 40]
+                            body = camera._pictures[number % PICTURES]
                             head = (
                                 f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
                             )
@@ -92,75 +121,110 @@ class MjpegCamera:
 
 
 class RtspCamera:
-    """A real RTSP server and a publisher that sends numbered pictures in H.264, with RTCP sender reports."""
+    """GStreamer's RTSP server: numbered pictures, with RTCP sender reports, to whoever knows the password."""
 
-    name = "rtsp"
-    clock = "rtcp"
-
-    def __init__(self, folder):
-        self.port, self._in_port, self._rtp_port = free_port(), free_port(), _even_ports()
-        self._log = folder / "rtsp.log"
-        self.paused = threading.Event()
+    def __init__(
+        self,
+        folder,
+        *,
+        transport="tcp",
+        codec="h264",
+        scheme="digest",
+        offered=("tcp", "udp"),
+        password=PASSWORD,
+    ):
+        """`transport` and `password` are what `source()` tells the agent; the server's password is PASSWORD."""
+        self.name, self.clock = f"rtsp-{transport}", "rtcp"
+        self.port = free_port()
+        self.paused = _Switch(self._say)
+        self._folder = folder
+        self._transport, self._password = transport, password
+        self._asked = {
+            "port": self.port,
+            "codec": codec,
+            "coded": str(folder / f"{codec}.coded"),
+            "frames_per_s": FRAMES_PER_S,
+            "transports": offered,
+            "scheme": scheme,
+            "user": USER,
+            "password": PASSWORD,
+        }
+        Path(self._asked["coded"]).write_bytes(_coded(codec))
         self._server = None
-        self._stopping = threading.Event()
 
     @staticmethod
+    @functools.cache
     def found():
-        return shutil.which(RTSP_SERVER)
+        """Whether the system's Python has GStreamer's RTSP server."""
+        asks = (
+            "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+        )
+        try:
+            return (
+                subprocess.run([SYSTEM_PYTHON, "-c", asks], capture_output=True, check=False).returncode == 0
+            )
+        except FileNotFoundError:
+            return False
 
     def source(self):
-        return {"rtsp": f"rtsp://viewer:hunter2@{HOST}:{self.port}/cam", "transport": "udp"}
+        address = f"rtsp://{USER}:{self._password}@{HOST}:{self.port}/cam"
+        return {"rtsp": address, "transport": self._transport}
 
     def start(self):
-        self._stopping.clear()
-        with self._log.open("ab") as log:
+        first = free_port() & ~1  # RTP on even ports, RTCP on the next
+        asked = self._asked | {"udp_ports": [first, min(first + UDP_PORTS, 65_535)]}
+        with (self._folder / "rtsp.log").open("ab") as log:
             self._server = subprocess.Popen(
-                [
-                    RTSP_SERVER, "--clientport", str(self.port), "--serverport", str(self._in_port),
-                    "--rtp_start_port", str(self._rtp_port), "--client_listen_address", HOST,
-                    "--source_listen_address", HOST,
-                ],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        self._thread = threading.Thread(target=self._publish, daemon=True)
-        self._thread.start()
+                [SYSTEM_PYTHON, "-u", str(RTSP_SERVER), json.dumps(asked)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        said = self._server.stdout.readline()
+        assert said == "ready\n", (self._folder / "rtsp.log").read_text()
 
-    def _publish(self):
-        while not self._stopping.is_set():
-            try:
-                self._publish_once()
-            except OSError:
-                time.sleep(0.1)
-
-    def _publish_once(self):
-        options = {"rtsp_transport": "udp"}
-        address = f"rtsp://{HOST}:{self._in_port}/cam"
-        container = av.open(address, "w", format="rtsp", options=options)
-        try:
-            stream = container.add_stream("libx264", rate=FRAMES_PER_S)
-            stream.height, stream.width, stream.pix_fmt = 240, 320, "yuv420p"
-            stream.options = {"preset": "ultrafast", "tune": "zerolatency", "g": "5"}
-            stream.time_base = Fraction(1, 90_000)
-            began = time.monotonic()
-            number = 0
-            while not self._stopping.is_set():
-                if not self.paused.is_set():
-                    image = av.VideoFrame.from_ndarray(scene.numbered(number % 40), format="bgr24")
-                    image.pts, image.time_base = number * 90_000 // FRAMES_PER_S, stream.time_base
-                    container.mux(stream.encode(image))
-                number += 1
-                time.sleep(max(0.0, began + number / FRAMES_PER_S - time.monotonic()))
-        finally:
-            with contextlib.suppress(OSError):  # the server may have gone first
-                container.close()
+    def _say(self, command):
+        self._server.stdin.write(f"{command}\n")
+        self._server.stdin.flush()
 
     def stop(self):
-        self._stopping.set()
-        self._thread.join(timeout=5)
-        self._server.terminate()
-        self._server.wait()
+        """As a power cut: no goodbye to anyone."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.communicate(timeout=END_S)
+            self._server = None
 
 
-def _even_ports():
-    """A start for RTP and RTCP port pairs."""
-    return free_port() & ~1
+class _Switch:
+    """`set` and `clear` as a threading.Event has them, told to the server."""
+
+    def __init__(self, say):
+        self._say = say
+
+    def set(self):
+        self._say("pause")
+
+    def clear(self):
+        self._say("go")
+
+
+@functools.cache
+def _coded(codec) -> bytes:
+    """The numbered pictures as tests/kit/rtsp_server.py wants them: length and Annex B bytes, key frames often."""
+    name, of_codec = {"h264": ("libx264", "x264-params"), "h265": ("libx265", "x265-params")}[codec]
+    encoder = av.CodecContext.create(name, "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 320, 240, "yuv420p"
+    encoder.framerate = Fraction(FRAMES_PER_S)
+    encoder.time_base = 1 / encoder.framerate
+    keys = "keyint=5:min-keyint=5:scenecut=0:annexb=1:repeat-headers=1"
+    quiet = ":log-level=error" if codec == "h265" else ""
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", of_codec: keys + quiet}
+    packets = []
+    for number in range(PICTURES):
+        image = av.VideoFrame.from_ndarray(scene.numbered(number), format="bgr24")
+        image.pts = number
+        packets += encoder.encode(image)
+    packets += encoder.encode(None)
+    assert len(packets) == PICTURES
+    return b"".join(struct.pack("<I", packet.size) + bytes(packet) for packet in packets)

@@ -15,6 +15,7 @@ from edge.detections import Detections
 FOCAL_PX, WIDTH, HEIGHT, TILT = 900.0, 768, 576, np.radians(25.0)
 HEIGHT_M = 8.0
 PERSON_M = 1.65
+TOES_M = 0.1
 
 
 def pixels(points_m, z_m=0.0):
@@ -27,10 +28,11 @@ def pixels(points_m, z_m=0.0):
 
 
 def person_box(x_m, y_m, height_m=PERSON_M):
-    """The box of an upright person 0.5 m wide."""
+    """The box of an upright person 0.5 m wide, whose toes point at the camera."""
     foot, head = pixels([(x_m, y_m)])[0], pixels([(x_m, y_m)], height_m)[0]
     half = abs(pixels([(x_m + 0.25, y_m)])[0][0] - foot[0])
-    return [foot[0] - half, head[1], foot[0] + half, foot[1]]
+    near = 1.0 - TOES_M / np.hypot(x_m, y_m)
+    return [foot[0] - half, head[1], foot[0] + half, pixels([(x_m * near, y_m * near)])[0][1]]
 
 
 def detections(people=(), vehicles=(), kind=2, score=0.9):

@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from contract import topics
 from contract.instants import from_ms
 from contract.intake import Observation, read
 from contract.messages import Ack, AgentStatus, CameraHealth, Reading, SettledSeq
-from deploy.demo.broker import HOST
+from tests.kit.small_party import SmallParty
 
 ACK_EVERY_S = 0.2
 
 
-class SmallHub:
+class SmallHub(SmallParty):
     """Every message goes through the contract's own intake, so a message that the real hub refuses fails here."""
 
     def __init__(self, site: str, agent: str, port: int, *, acking: bool = True) -> None:
+        super().__init__("small-hub", port, every_s=ACK_EVERY_S, again_s=(1, 1))
         self.site, self.agent, self.acking = site, agent, acking
         self.readings: list[Reading] = []
         self.statuses: list[AgentStatus] = []
         self.health: list[CameraHealth] = []
         self.errors: list[str] = []
         self._oldest: dict[tuple[str, str], int] = {}
-        self._guard = threading.Lock()
-        self._stopping = threading.Event()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="small-hub", clean_session=False)
-        self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = self._on_connect
-        self._client.on_message = self._on_message
-        self._port = port
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._client.connect_async(HOST, self._port)
-        self._client.loop_start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-        self._client.disconnect()
-        self._client.loop_stop()
 
     def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
         for topic in (topics.READING, topics.HEALTH, topics.STATUS):
@@ -59,7 +38,7 @@ class SmallHub:
         except ValueError as refused:
             self.errors.append(f"{message.topic}: {refused}")
             return
-        with self._guard:
+        with self.guard:
             if isinstance(said, Observation):
                 one = said.reading
                 self.readings.append(one)
@@ -72,7 +51,7 @@ class SmallHub:
 
     def seqs(self, boot: str | None = None) -> list[tuple[str, str, int]]:
         """Everything heard, once, in order."""
-        with self._guard:
+        with self.guard:
             found = {(one.boot, one.camera, one.seq) for one in self.readings}
         return sorted(key for key in found if boot in (None, key[0]))
 
@@ -89,11 +68,8 @@ class SmallHub:
                 out.append(SettledSeq(boot=boot, camera=camera, seq=top))
         return tuple(out)
 
-    def _run(self) -> None:
-        while not self._stopping.wait(ACK_EVERY_S):
-            if self.acking:
-                ack = Ack(
-                    schema=1, site=self.site, agent=self.agent, sent_at=from_ms(0), settled=self._settled()
-                )
-                topic = topics.ACK.address(site=self.site, agent=self.agent)
-                self._client.publish(topic, msgspec.json.encode(ack), qos=1, retain=True)
+    def _tick(self) -> None:
+        if self.acking:
+            ack = Ack(schema=1, site=self.site, agent=self.agent, sent_at=from_ms(0), settled=self._settled())
+            topic = topics.ACK.address(site=self.site, agent=self.agent)
+            self.client.publish(topic, msgspec.json.encode(ack), qos=1, retain=True)

@@ -1,4 +1,4 @@
-"""The whole path as the demo runs it: broker, hub and agent as real processes on real footage."""
+"""The whole path as the demo runs it: broker, hub and agent as real processes on the demo's clip."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.broker import find_nats_server
-from deploy.demo.parts import DEMO, Town
+from deploy.demo.parts import Town
 
-CLIP = DEMO / "vtest-excerpt.mp4"
 Seq = tuple[str, str, int]  # boot, camera, seq
 
 
@@ -37,7 +36,7 @@ def town(tmp_path: Path, require_part: Callable[[str, object, str], None]) -> It
     towns: list[Town] = []
 
     def make(name: str = "town", **asked: object) -> Town:
-        made = Town(tmp_path / name, **({"footage": CLIP, "once": False} | asked))  # type: ignore[arg-type]
+        made = Town(tmp_path / name, **({"once": False} | asked))  # type: ignore[arg-type]
         towns.append(made)
         return made
 

@@ -36,7 +36,7 @@ API = (
     "/api/v1/alerts?limit=1000",
     "/api/v1/devices",
     "/api/v1/figures",
-    "/api/v1/zones/junction/history?minutes=60",
+    "/api/v1/zones/square/history?minutes=60",
 )
 
 

@@ -11,11 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
-from deploy.demo.parts import DEMO
-
-CLIP = DEMO / "vtest-excerpt.mp4"
-SITE = DEMO / "site.yaml"
-ASSESSMENT = DEMO / "assessment.yaml"
+from deploy.demo.parts import ASSESSMENT, CLIP, DEMO, SITE
 
 
 def run(*arguments: object) -> str:
@@ -44,7 +40,7 @@ def hub_replay(readings: Path, out: Path) -> bytes:
 def first_seconds(out: Path, seconds: int) -> Path:
     """The clip's beginning, cut without encoding it again."""
     with av.open(str(CLIP)) as whole, av.open(str(out), "w") as part:
-        stream = part.add_stream_from_template(whole.streams.video[0])
+        stream = part.add_stream_from_template(whole.streams.video[0], opaque=True)
         for packet in whole.demux(whole.streams.video[0]):
             if packet.pts is None or packet.time_base is None or packet.pts * packet.time_base > seconds:
                 continue

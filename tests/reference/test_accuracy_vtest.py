@@ -16,11 +16,8 @@ SHIPPED = "ssdlite-mobilenet-v2"
 
 
 @pytest.fixture(scope="module")
-def clip(require_part):
-    try:
-        return footage.vtest()
-    except footage.FootageMissing as wrong:
-        require_part("vtest.avi", None, str(wrong))
+def clip(vtest):
+    return vtest()
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,18 @@
-"""A detector trained on photographs recognises what scenes draw. Needs the parts that draw (docs/scenes.md)."""
+"""A detector trained on photographs recognises what scenes draw.
+
+The shipped model always; yolox-nano too where somebody fetched it (`esplanade-models fetch yolox-nano`).
+"""
 
 from __future__ import annotations
-
-import os
 
 import cv2
 import numpy as np
 import pytest
 
 from edge.detector import KINDS, Detector
-from models.scenes import true_site
-from models.scenes.bodies import CACHE_VARIABLE
-from models.scenes.human_data import HumanDataMissing
+from models.scenes import clip, true_site
 from models.scenes.story import read_story
-from models.store import ModelMissing
-
-for part in ("moderngl", "jupedsim"):
-    pytest.importorskip(part, reason=f"scenes need {part}: docs/scenes.md says how to install it")
-clip = pytest.importorskip("models.scenes.clip")
-graphics = pytest.importorskip("models.scenes.renderer")
+from tests.kit.fetched import is_here
 
 AT_S = (2.0, 8.0, 12.0, 18.0, 21.0, 24.0, 33.0, 38.0, 44.0, 47.0, 52.0, 57.0)
 TWO_WHEELS = (1, 3)
@@ -31,27 +25,18 @@ FLOORS = {
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
+def frames(tmp_path_factory, graphics):
     """JPEG pictures and their truth."""
-    folder = tmp_path_factory.mktemp("seen")
-    kept = os.environ.get(CACHE_VARIABLE)
-    os.environ[CACHE_VARIABLE] = kept or str(folder / "cache")
-    try:
-        story, layout = read_story("road-traffic")
-        made = clip.built(story, layout)
-        shooting = clip.Shooting(made, true_site.write(folder / "site.yaml", story, layout), "road")
-        found = []
-        for i, t_s in enumerate(AT_S):
-            picture, truth = shooting.frame(i, t_s)
-            jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, story.jpeg_quality])[1]
-            found.append((cv2.imdecode(jpeg, cv2.IMREAD_COLOR), truth))
-        shooting.renderer.close()
-        return found
-    except (HumanDataMissing, graphics.NoGraphics) as error:
-        pytest.skip(str(error))
-    finally:
-        if kept is None:
-            del os.environ[CACHE_VARIABLE]
+    story, layout = read_story("road-traffic")
+    site = true_site.write(tmp_path_factory.mktemp("seen") / "site.yaml", story, layout)
+    shooting = clip.Shooting(clip.built(story, layout), site, "road")
+    found = []
+    for i, t_s in enumerate(AT_S):
+        picture, truth = shooting.frame(i, t_s)
+        jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, story.jpeg_quality])[1]
+        found.append((cv2.imdecode(jpeg, cv2.IMREAD_COLOR), truth))
+    shooting.renderer.close()
+    return found
 
 
 def group(kind: int) -> int:
@@ -64,12 +49,9 @@ def overlap(a, b) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-@pytest.mark.parametrize("model", FLOORS)
+@pytest.mark.parametrize("model", [name for name in FLOORS if is_here(name)])
 def test_a_detector_recognises_people_and_vehicles(model, frames):
-    try:
-        detector = Detector.load(model, input_size=(736, 1280))
-    except ModelMissing as error:
-        pytest.skip(str(error))
+    detector = Detector.load(model, input_size=(736, 1280))
     vehicles, people, boxes = [], [], []
     for picture, truth in frames:
         seen = detector.detect(picture)

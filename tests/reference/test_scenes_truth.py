@@ -1,30 +1,25 @@
 """The truth of a scene held against its own pixels: boxes, numbers, grids, gates, and the same bytes again.
 
-Renders a few frames; needs OpenGL through EGL, JuPedSim and the CC0 human mesh, and is skipped without them.
+Renders a few frames. What a test compares with itself is drawn at half the width: a new view costs seconds.
 """
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 import pytest
 
 from contract.geometry import GroundGrid
 from contract.homography import inside
-from models.scenes import true_site
-from models.scenes.bodies import CACHE_VARIABLE
-from models.scenes.human_data import HumanDataMissing
+from contract.true_people import TruePeople
+from models.scenes import batch, clip, curve, true_site
+from models.scenes import cast as people
 from models.scenes.story import read_story
 from models.scenes.truth import encode, read_frames, read_world
-
-for part in ("moderngl", "jupedsim"):
-    pytest.importorskip(part, reason=f"scenes need {part}: docs/scenes.md says how to install it")
-clip = pytest.importorskip("models.scenes.clip")
-people = pytest.importorskip("models.scenes.cast")
-graphics = pytest.importorskip("models.scenes.renderer")
 
 STORY = """
 story: short
@@ -47,25 +42,22 @@ drives:
 """
 
 
+def half_size(layout):
+    """The same place, its cameras with a quarter of the pixels."""
+    cameras = {
+        name: msgspec.structs.replace(plan, width=plan.width // 2, height=plan.height // 2)
+        for name, plan in layout.cameras.items()
+    }
+    return msgspec.structs.replace(layout, cameras=cameras)
+
+
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory):
-    try:
-        graphics.context().release()
-    except graphics.NoGraphics as error:
-        pytest.skip(str(error))
+def parts(tmp_path_factory, graphics):
     folder = tmp_path_factory.mktemp("scenes")
-    kept = os.environ.get(CACHE_VARIABLE)
-    os.environ[CACHE_VARIABLE] = kept or str(folder / "cache")
     path = folder / "short.yaml"
     path.write_text(STORY)
-    try:
-        story, layout = read_story(str(path))
-        yield folder, story, layout, clip.built(story, layout)
-    except HumanDataMissing as error:
-        pytest.skip(str(error))
-    finally:
-        if kept is None:
-            del os.environ[CACHE_VARIABLE]
+    story, layout = read_story(str(path))
+    return folder, story, layout, clip.built(story, layout)
 
 
 @pytest.fixture(scope="module")
@@ -214,12 +206,13 @@ def test_the_gait_covers_the_ground_that_was_walked(parts):
         assert (life.phase[-1] - life.phase[0]) * stride == pytest.approx(way, rel=0.08)
 
 
-def test_the_same_seed_gives_the_same_truth_and_the_same_picture(parts, shooting):
-    folder, story, layout, _ = parts
-    again = clip.Shooting(
-        clip.built(story, layout), true_site.write(folder / "again.yaml", story, layout), "mast"
-    )
-    picture, truth = shooting.frame(0, 9.5)
+def test_the_same_seed_gives_the_same_truth_and_the_same_picture(parts):
+    folder, story, layout, made = parts
+    small = half_size(layout)
+    site = true_site.write(folder / "small.yaml", story, small)
+    first = clip.Shooting(replace(made, layout=small), site, "mast")
+    again = clip.Shooting(clip.built(story, small), site, "mast")
+    picture, truth = first.frame(0, 9.5)
     second_picture, second_truth = again.frame(0, 9.5)
     assert encode(truth) == encode(second_truth)
     assert np.array_equal(picture, second_picture)
@@ -227,6 +220,7 @@ def test_the_same_seed_gives_the_same_truth_and_the_same_picture(parts, shooting
 
 def test_a_rendering_that_was_stopped_goes_on_and_ends_the_same(parts):
     folder, story, layout, _ = parts
+    layout = half_size(layout)
     done = clip.render(story, layout, folder / "out", most=3)
     truth = (done / "mast/truth.jsonl").read_bytes()
     (done / "mast/pictures/000001.json").unlink()
@@ -239,6 +233,12 @@ def test_a_rendering_that_was_stopped_goes_on_and_ends_the_same(parts):
     assert [f.t_s for f in frames] == [w.t_s for w in world] == [9.0, 9.5, 10.0]
     with av.open(str(done / "mast/clip.mp4")) as film:
         assert [round(float(picture.time), 3) for picture in film.decode(video=0)] == [0.0, 0.5, 1.0]
+    found = curve.curves(done / "mast", done / "site.yaml", done / "mast/clip.mp4", 0.0, 99.0)
+    assert found.t_s == (0.0, 0.5, 1.0) and 1.0 < found.loop_s < 1.6
+    assert found.people == {zone: tuple(moment.zones[zone] for moment in world) for zone in world[0].zones}
+    assert msgspec.json.decode(curve.written(found), type=TruePeople) == found
+    with pytest.raises(ValueError, match=r"holds 3 pictures up to 1 s, .* 2 up to 0\.5 s"):
+        curve.curves(done / "mast", done / "site.yaml", done / "mast/clip.mp4", 9.5, 99.0)
 
 
 def test_a_story_that_does_not_keep_its_promise_is_refused(parts):
@@ -255,6 +255,21 @@ def test_a_story_that_does_not_keep_its_promise_is_refused(parts):
     clip.check_promises(read_story(str(path))[0], truths)
 
 
+def test_stories_at_once_go_on_beside_one_that_fails(parts):
+    folder, _, _, _ = parts
+    good, bad = folder / "good.yaml", folder / "bad.yaml"
+    good.write_text(STORY.replace("story: short", "story: good"))
+    bad.write_text(STORY.replace("story: short", "story: bad").replace("layout: gate-square", "layout: moon"))
+    stories = {str(good): read_story(str(good))[0]}
+    stories[str(bad)] = msgspec.structs.replace(stories[str(good)], story="bad")
+    told = []
+    failed = batch.render_all(stories, folder / "batch", 2, 1, told.append)
+    assert failed.keys() == {str(bad)} and "no layout 'moon'" in failed[str(bad)]
+    assert told[-1] == 1 and (folder / "batch/good/mast/clip.mp4").is_file()
+    standing = msgspec.structs.replace(stories[str(good)], standing=())
+    assert batch.longest_first({"few": standing, "many": stories[str(good)]}) == ["many", "few"]
+
+
 def test_faults_blind_the_truth_and_change_the_picture(parts):
     folder, _, _, _ = parts
     path = Path(folder) / "faults.yaml"
@@ -265,6 +280,7 @@ def test_faults_blind_the_truth_and_change_the_picture(parts):
         + "  - {camera: mast, kind: moved, start_s: 10.9, end_s: 12}\n"
     )
     story, layout = read_story(str(path))
+    layout = half_size(layout)
     shot = clip.Shooting(clip.built(story, layout), true_site.write(folder / "f.yaml", story, layout), "mast")
     good, truth = shot.frame(0, 9.0)
     assert truth.picture == "good" and len(truth.people) > 40

@@ -350,3 +350,32 @@ def test_the_page_names_only_what_the_policy_allows(inside: HubInside) -> None:
             "imports"
         ]  # type: ignore[index]
         assert "lit" in imports
+
+
+def test_a_minute_says_what_came_too_late_for_it(tmp_path: Path) -> None:
+    """The late reading is in the camera's minute; the zone's minute lacks it and says so."""
+    with HubInside(tmp_path) as inside:
+        inside.pass_time(130)
+        late = inside.square.reading(0, seq=500, captured_to_ms=inside.now_ms - 60_000, people_per_m2=2.0)
+        inside.put_reading(late)
+        # of a minute in which this hub heard nobody
+        inside.put_reading(
+            inside.square.reading(0, seq=501, captured_to_ms=inside.now_ms - 300_000, people_per_m2=2.0)
+        )
+        inside.until(lambda: inside.hub.judge.readings == 262)
+    with HubInside(tmp_path) as inside, inside.client() as client:
+        inside.until(lambda: client.get("/api/v1/state").status_code == 200)
+        points = client.get("/api/v1/zones/zone-0/history?minutes=9").json()["points"]
+        said = [
+            (point["at"][11:16], point["quality"], point["known_s"], point["late_readings"])
+            for point in points
+            if point["at"] < "2026-06-20T18:02:00.000Z"
+        ]
+        assert said == [
+            ("17:57", "unknown", 0, 1),
+            ("18:00", "observed", 59, 0),
+            ("18:01", "partly", 60, 1),
+        ]
+        assert points[0]["people"] is None
+        other = client.get("/api/v1/zones/zone-1/history?minutes=9").json()["points"]
+        assert all(point["late_readings"] == 0 for point in other)

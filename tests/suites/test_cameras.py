@@ -1,4 +1,4 @@
-"""One suite over every source: file, RTSP, HTTP motion JPEG, USB."""
+"""One suite over every live source: RTSP, HTTP motion JPEG, USB, and a file in real time."""
 
 from __future__ import annotations
 
@@ -7,33 +7,13 @@ import threading
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from edge.backoff import Backoff
-from edge.camera import STALLED_S, CameraReader
-from edge.config import CameraChoice
-from edge.footage import Footage, FootageUnusable, read_ahead
+from edge.camera import STALLED_S
+from edge.usb import device_shots
 from tests.kit import edge_scene as scene
-from tests.kit.edge_cameras import MjpegCamera, RtspCamera
-
-START = "2026-06-20T18:00:00.000Z"
-START_MS = 1_781_978_400_000
-
-
-def wall_ms():
-    return time.time_ns() // 1_000_000
-
-
-def reader(source, arrived=lambda: None, frames_per_s=60.0, clock=wall_ms):
-    choice = msgspec.convert({"id": "gate", "source": source, "frames_per_s": frames_per_s}, CameraChoice)
-    return CameraReader(
-        choice,
-        replay_start=START,
-        arrived=arrived,
-        wall_ms=clock,
-        backoff=Backoff(first_s=0.1, most_s=0.3, draw=lambda: 0.5),
-    )
+from tests.kit.edge_cameras import PASSWORD, RTSP_HOW, MjpegCamera, RtspCamera, reader, wall_ms
 
 
 class Paced:
@@ -54,11 +34,40 @@ class Paced:
         pass
 
 
+USB_DEVICE = "/dev/video0"
+
+
 class UsbCamera:
+    """The one plugged in."""
+
     name, clock = "usb", "arrival"
 
     def source(self):
-        return {"usb": "/dev/video0"}
+        return {"usb": USB_DEVICE}
+
+    def start(self):
+        if not Path(USB_DEVICE).exists():
+            pytest.fail(f"no camera at {USB_DEVICE}: plug one in", pytrace=False)
+
+    def stop(self):
+        pass
+
+
+class DrawnDevice:
+    """A capture device drawn by libavdevice itself: all of a USB camera's way but Video4Linux. Unplugged after 5 s."""
+
+    name, clock = "device", "arrival"
+    graph = "testsrc2=size=320x240:rate=10:duration=5,realtime"
+
+    def __init__(self, monkeypatch):
+        monkeypatch.setattr("edge.camera.usb_shots", self._shots)
+
+    def _shots(self, device, *, size_px, wall_ms):
+        assert (device, size_px) == (USB_DEVICE, None)
+        return device_shots(self.graph, driver="lavfi", options={}, wall_ms=wall_ms)
+
+    def source(self):
+        return {"usb": USB_DEVICE}
 
     def start(self):
         pass
@@ -67,30 +76,57 @@ class UsbCamera:
         pass
 
 
-@pytest.fixture(params=["file", "mjpeg", "rtsp", "usb"])
-def camera(request, tmp_path, require_part):
-    if request.param == "rtsp":
-        require_part("RTSP server", RtspCamera.found(), "apt-get install rtsp-server-perl")
-        made = RtspCamera(tmp_path)
-    elif request.param == "mjpeg":
-        made = MjpegCamera()
-    elif request.param == "usb":
-        if not Path("/dev/video0").exists():
-            pytest.skip("no USB camera at /dev/video0; what can be tested without one is tested below")
-        made = UsbCamera()
+@pytest.fixture
+def rtsp_camera(tmp_path, require_part):
+    """A function that starts an RTSP camera; what it started ends with the test."""
+    require_part("GStreamer's RTSP server", RtspCamera.found(), RTSP_HOW)
+    made = []
+
+    def start(**asked):
+        made.append(RtspCamera(tmp_path, **asked))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for camera in made:
+        camera.stop()
+
+
+def started(name, request):
+    """The camera of that name, running."""
+    if name.startswith("rtsp-"):
+        return request.getfixturevalue("rtsp_camera")(transport=name.removeprefix("rtsp-"))
+    if name == "mjpeg":
+        camera = MjpegCamera()
+    elif name == "usb":
+        camera = UsbCamera()
+    elif name == "device":
+        camera = DrawnDevice(request.getfixturevalue("monkeypatch"))
     else:
-        made = Paced(tmp_path)
-    made.start()
+        camera = Paced(request.getfixturevalue("tmp_path"))
+    camera.start()
+    return camera
+
+
+@pytest.fixture(
+    params=[
+        "file",
+        "mjpeg",
+        "rtsp-tcp",
+        "rtsp-udp",
+        "device",
+        pytest.param("usb", marks=pytest.mark.hardware),
+    ]
+)
+def camera(request):
+    made = started(request.param, request)
     yield made
     made.stop()
 
 
-@pytest.fixture(params=["mjpeg", "rtsp"])
-def network_camera(request, tmp_path, require_part):
-    if request.param == "rtsp":
-        require_part("RTSP server", RtspCamera.found(), "apt-get install rtsp-server-perl")
-    made = RtspCamera(tmp_path) if request.param == "rtsp" else MjpegCamera()
-    made.start()
+@pytest.fixture(params=["mjpeg", "rtsp-tcp", "rtsp-udp"])
+def network_camera(request):
+    made = started(request.param, request)
     yield made
     made.stop()
 
@@ -121,17 +157,18 @@ def test_frames_come_with_rising_times(camera):
         assert len(set(times)) == len(times)
         assert abs(wall_ms() - times[-1]) < 2_000
         assert frames[0].picture_bgr.ndim == 3
+        last = frames[-1]
         deadline = time.monotonic() + 15.0
         while one.state().clock != camera.clock:  # sender reports come every few seconds
             assert time.monotonic() < deadline, one.state()
             (last,) = frames_of(one, 1)
-        if camera.name == "rtsp":
+        if camera.clock == "rtcp":
             assert -2.0 < one.state().clock_offset_s <= 0.1
             assert 0 <= wall_ms() - last.captured_ms < 2_000
         state = one.state()
         assert state.problem is None
         assert state.clock == camera.clock
-        if camera.name != "usb":
+        if camera.name not in ("usb", "device"):
             assert state.frames_per_s == pytest.approx(10.0, abs=3.0)
             numbers = [scene.number_of(frame.picture_bgr) for frame in frames]
             steps = {(b - a) % (20 if camera.name == "file" else 40) for a, b in itertools.pairwise(numbers)}
@@ -149,6 +186,9 @@ def test_the_newest_frame_wins_and_the_others_are_counted(network_camera):
         (late,) = frames_of(one, 1)
         assert wall_ms() - late.captured_ms < 500
         assert late.dropped >= 5
+        assert late.key_frames >= (late.dropped if network_camera.name == "mjpeg" else 1), (
+            "dropped ones count"
+        )
         assert one.state().dropped >= 5
     finally:
         one.stop()
@@ -179,7 +219,7 @@ def test_a_camera_that_goes_away_comes_back(network_camera):
         problem = one.state().problem
         assert "camera gate: no frame for" in problem
         assert "check the" in problem
-        assert "hunter2" not in problem
+        assert PASSWORD not in problem
         while one.take() is not None:
             pass
         network_camera.start()
@@ -209,26 +249,103 @@ def test_a_stream_that_stands_still_is_noticed(network_camera):
         one.stop()
 
 
-def test_a_camera_that_never_answers_says_so_without_its_password(free_port, caplog):
-    one = reader({"rtsp": f"rtsp://viewer:hunter2@127.0.0.1:{free_port()}/cam"})
+def given_up(one, timeout_s=10.0):
+    """What the reader says of a camera that gives nothing."""
+    deadline = time.monotonic() + timeout_s
+    while "no frame for" not in (one.state().problem or ""):
+        assert time.monotonic() < deadline, one.state()
+        time.sleep(0.05)
+    return one.state().problem
+
+
+def said_of(source, **choices):
+    """What is said of a source that never gives a frame."""
+    one = reader(source, **choices)
     one.start()
     try:
-        deadline = time.monotonic() + 10.0
-        while "no frame for" not in (one.state().problem or ""):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        problem = one.state().problem
-        assert "refused" in problem.lower()
-        assert "check the RTSP address or the PoE port" in problem
-        assert "hunter2" not in problem + caplog.text
+        return given_up(one)
     finally:
         one.stop()
 
 
-def test_a_camera_with_a_wrong_clock_is_not_believed(tmp_path, require_part):
-    require_part("RTSP server", RtspCamera.found(), "apt-get install rtsp-server-perl")
-    camera = RtspCamera(tmp_path)
-    camera.start()
+def test_a_camera_that_never_answers_says_so_without_its_password(free_port, caplog):
+    problem = said_of({"rtsp": f"rtsp://viewer:{PASSWORD}@127.0.0.1:{free_port()}/cam"})
+    assert "refused" in problem.lower()
+    assert "check the RTSP address or the PoE port" in problem
+    assert PASSWORD not in problem + caplog.text
+
+
+@pytest.mark.parametrize("scheme", ["digest", "basic"])
+def test_a_wrong_password_is_named_and_not_shown(rtsp_camera, scheme, caplog, capfd):
+    camera = rtsp_camera(scheme=scheme, password="swordfish")
+    problem = said_of(camera.source())
+    assert "refuses this user or password" in problem
+    assert "check the user and the password" in problem
+    shown = problem + caplog.text + "".join(capfd.readouterr())
+    assert "swordfish" not in shown
+    assert PASSWORD not in shown
+
+
+def test_a_password_asked_for_in_the_basic_way(rtsp_camera):
+    one = reader(rtsp_camera(scheme="basic").source())
+    one.start()
+    try:
+        assert frames_of(one, 3)
+    finally:
+        one.stop()
+
+
+@pytest.mark.parametrize(("asked", "offered"), [("tcp", "udp"), ("udp", "tcp")])
+def test_a_camera_of_the_other_transport_says_which_to_set(rtsp_camera, asked, offered):
+    problem = said_of(rtsp_camera(transport=asked, offered=[offered]).source())
+    assert f"it does not send by {asked}" in problem
+    assert f"set transport: {offered}" in problem
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_h265(rtsp_camera, transport):
+    one = reader(rtsp_camera(codec="h265", transport=transport).source())
+    one.start()
+    try:
+        numbers = [scene.number_of(frame.picture_bgr) for frame in frames_of(one, 12)]
+        assert {(b - a) % 40 for a, b in itertools.pairwise(numbers)} <= {1, 2, 3}, numbers
+    finally:
+        one.stop()
+
+
+def test_a_server_that_is_killed_is_tried_again_ever_more_slowly(rtsp_camera):
+    waits = []
+
+    class Noted(Backoff):
+        def next_s(self):
+            waits.append(super().next_s())
+            return waits[-1]
+
+    camera = rtsp_camera()
+    one = reader(camera.source(), backoff=Noted(first_s=0.1, most_s=0.8, draw=lambda: 1.0))
+    one.start()
+    try:
+        for _ in range(2):
+            frames_of(one, 3)
+            assert waits == []
+            camera.stop()
+            began = time.monotonic()
+            while len(waits) < 5:
+                assert time.monotonic() - began < 15.0, waits
+                time.sleep(0.05)
+            assert waits[:5] == [0.1, 0.2, 0.4, 0.8, 0.8], "and begun anew after a frame"
+            camera.start()
+            while one.take() is None:
+                assert time.monotonic() - began < 30.0, one.state()
+                time.sleep(0.01)
+            waits.clear()
+        assert one.state().problem is None
+    finally:
+        one.stop()
+
+
+def test_a_camera_with_a_wrong_clock_is_not_believed(rtsp_camera):
+    camera = rtsp_camera()
     one = reader(camera.source(), clock=lambda: wall_ms() + 3_600_000)  # ours is the clock to go by
     one.start()
     try:
@@ -242,98 +359,27 @@ def test_a_camera_with_a_wrong_clock_is_not_believed(tmp_path, require_part):
         assert abs(last.captured_ms - wall_ms() - 3_600_000) < 2_000
     finally:
         one.stop()
-        camera.stop()
 
 
 def test_a_missing_usb_camera_says_what_to_do():
-    one = reader({"usb": "/dev/video97"})
-    one.start()
-    try:
-        deadline = time.monotonic() + 10.0
-        while "no frame for" not in (one.state().problem or ""):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        problem = one.state().problem
-        assert "/dev/video97 is not there" in problem
-        assert "check the cable" in problem
-    finally:
-        one.stop()
+    problem = said_of({"usb": "/dev/video97"})
+    assert "/dev/video97 is not there" in problem
+    assert "check the cable" in problem
 
 
 def test_a_device_that_is_no_camera_is_an_error_not_a_crash():
-    one = reader({"usb": "/dev/null"})
+    assert "check the cable" in said_of({"usb": "/dev/null"})
+
+
+def test_a_device_that_is_unplugged_is_opened_again(monkeypatch):
+    monkeypatch.setattr(DrawnDevice, "graph", "testsrc2=size=320x240:rate=10:duration=1,realtime")
+    one = reader(DrawnDevice(monkeypatch).source())
     one.start()
     try:
-        deadline = time.monotonic() + 10.0
-        while "no frame for" not in (one.state().problem or ""):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        frames = frames_of(one, 25)
+        assert frames[-1].captured_ms - frames[0].captured_ms > 2_000, (
+            "two seconds of a device that lives for one"
+        )
+        assert one.state().problem is None
     finally:
         one.stop()
-
-
-# Footage: every frame, on media time.
-
-
-@pytest.mark.parametrize("codec", ["libx264", "mjpeg"])
-def test_a_file_gives_every_frame_once_on_media_time(tmp_path, codec):
-    path = scene.clip(tmp_path / "clip.mkv", (scene.numbered(i) for i in range(60)), codec=codec)
-    frames = list(read_ahead(Footage(path, start_ms=START_MS)))
-    assert [scene.number_of(frame.picture_bgr) for frame in frames] == list(range(60))
-    assert [frame.captured_ms - START_MS for frame in frames] == [100 * i for i in range(60)]
-    assert {frame.clock for frame in frames} == {"media"}
-
-
-def test_a_looped_file_goes_on_in_time(tmp_path):
-    path = scene.clip(tmp_path / "clip.mp4", (scene.numbered(i) for i in range(10)))
-    frames = []
-    for frame in read_ahead(Footage(path, start_ms=START_MS, loop=True)):
-        frames.append(frame)
-        if len(frames) == 35:
-            break
-    assert [scene.number_of(frame.picture_bgr) for frame in frames] == [i % 10 for i in range(35)]
-    assert [frame.captured_ms - START_MS for frame in frames] == [100 * i for i in range(35)]
-
-
-def test_a_slow_taker_at_full_speed_still_gets_every_frame(tmp_path):
-    path = scene.clip(tmp_path / "clip.mp4", (scene.numbered(i) for i in range(30)))
-    one = reader({"file": str(path), "start": START}, frames_per_s=5.0)
-    one.start()
-    try:
-        frames = []
-        while not one.drained:
-            frame = one.take()
-            if frame is not None:
-                frames.append(frame)
-            time.sleep(0.01)
-        assert [scene.number_of(frame.picture_bgr) for frame in frames] == list(range(30))
-        assert frames[0].captured_ms == START_MS
-        assert sum(frame.dropped for frame in frames) == 0
-        assert one.state().ended
-    finally:
-        one.stop()
-
-
-def test_what_is_no_video_is_said(tmp_path):
-    text = tmp_path / "notes.mp4"
-    text.write_text("not a video")
-    with pytest.raises(FootageUnusable, match=r"notes\.mp4"):
-        list(read_ahead(Footage(text, start_ms=0)))
-    with pytest.raises(FootageUnusable, match=r"gone\.mp4"):
-        list(Footage(tmp_path / "gone.mp4", start_ms=0))
-    one = reader({"file": str(text)})
-    one.start()
-    deadline = time.monotonic() + 10.0
-    while not one.drained:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    assert "notes.mp4" in one.state().problem
-    one.stop()
-
-
-def test_a_reader_that_stops_early_leaves_no_thread(tmp_path):
-    path = scene.clip(tmp_path / "clip.mp4", (scene.numbered(i) for i in range(60)))
-    frames = read_ahead(Footage(path, start_ms=0))
-    next(frames)
-    frames.close()
-    assert not any(thread.name.startswith("decode clip") for thread in threading.enumerate())

@@ -61,6 +61,18 @@ def test_a_bundled_library_nobody_has_read_is_refused() -> None:
     assert "bundles libnew under GPL-2.0-only" in line
 
 
+def test_a_borne_licence_stays_in_the_sets_that_bear_it() -> None:
+    def asked(*sets: str, licence: str = "LGPL-3.0-or-later") -> list[str]:
+        found = Component(kind="pypi", name="jupedsim", version="1", licence=licence, used_by=sets)
+        return list(licences.refusals([found], RULES))
+
+    assert asked("scenes") == []
+    for refused in (asked("scenes", "edge"), asked("demo"), asked("scenes", licence="GPL-3.0-or-later")):
+        assert len(refused) == 1
+        assert "can bear" in refused[0]
+    assert len(RULES.packages["jupedsim"].why) > 40
+
+
 @pytest.mark.parametrize(
     ("fields", "licence"),
     [
@@ -117,7 +129,7 @@ def pin(name: str, version: str = "", sha256: tuple[str, ...] = ("0" * 64,)) -> 
 
 
 def test_a_lock_that_fits_has_no_faults() -> None:
-    assert list(lock_check.faults("x", [pin("msgspec")], [Requirement("msgspec>=0.19")], DEV)) == []
+    assert list(lock_check.faults("x", [pin("msgspec")], [Requirement("msgspec>=0.19")], DEV, {})) == []
 
 
 @pytest.mark.parametrize(
@@ -132,8 +144,18 @@ def test_a_lock_that_fits_has_no_faults() -> None:
     ],
 )
 def test_a_lock_that_does_not_fit(pins: list[Pin], asks: list[str], complaint: str) -> None:
-    found = list(lock_check.faults("x", pins, [Requirement(text) for text in asks], DEV))
+    found = list(lock_check.faults("x", pins, [Requirement(text) for text in asks], DEV, {}))
     assert any(complaint in line for line in found), found
+
+
+def test_what_is_stated_of_a_package_stands_for_what_its_wheel_asks() -> None:
+    """anny's wheel asks for PyTorch, jupedsim's for PySide6 and VTK; neither is pinned, and that is no fault."""
+    asks = [Requirement("anny")]
+    assert list(lock_check.faults("x", [pin("anny")], asks, DEV, {"anny": []})) == []
+    (line,) = lock_check.faults("x", [pin("anny")], asks, DEV, {"anny": ["made-up"]})
+    assert "made-up, which anny asks for, is not pinned" in line
+    assert any("torch" in line for line in lock_check.faults("x", [pin("anny")], asks, DEV, {}))
+    assert not {"torch", "pyside6", "vtk"} & DEV.keys()
 
 
 def test_groups_include_groups() -> None:
@@ -149,7 +171,7 @@ def test_lock_check_and_lock_sh_know_the_same_sets() -> None:
     script = (components.ROOT / "deploy" / "build" / "lock.sh").read_text()
     for name, (extras, groups) in lock_check.SETS.items():
         (line,) = [line for line in script.splitlines() if line.startswith(f"compile {name} ")]
-        for extra in ("edge", "hub", "models"):
+        for extra in ("edge", "hub", "models", "scenes"):
             assert (f"--extra {extra}" in line) == (extra in extras)
         for group in ("demo", "dev"):
             assert (f"--group {group}" in line) == (group in groups)

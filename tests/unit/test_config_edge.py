@@ -125,3 +125,45 @@ def test_a_file_source_is_looked_up_beside_the_configuration(folder):
     assert choice.source.file == str(folder / "clip.mp4")
     with pytest.raises(FileError, match=r"cameras\[0\].source.file: .*gone.mp4 is not there"):
         read(folder, text.replace("clip.mp4", "gone.mp4"))
+
+
+def with_density(folder, said):
+    (folder / "gate.onnx").write_bytes(b"x")
+    (folder / "errors.json").write_text("{}")
+    return read(folder, GOOD + f"    density: {said}\n").cameras[0][0].density
+
+
+def test_density_is_off_unless_it_is_asked_for(folder):
+    assert read(folder, GOOD).cameras[0][0].density is None
+    choice = with_density(folder, "{use: calibrated, file: gate.onnx}")
+    assert (choice.use, choice.file, choice.sha256) == ("calibrated", str(folder / "gate.onnx"), None)
+    assert with_density(folder, "{use: experimental}").file is None
+    outside = f"{{use: external, file: gate.onnx, sha256: {'a' * 64}, errors: errors.json}}"
+    assert with_density(folder, outside).errors == str(folder / "errors.json")
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("{use: calibrated}", "needs a file"),
+        ("{use: always, file: gate.onnx}", "use"),
+        (f"{{use: experimental, sha256: {'a' * 64}}}", "pins a file, and none is named"),
+        ("{use: calibrated, file: gone.onnx}", "gone.onnx is not there"),
+        ("{use: calibrated, file: gate.onnx, sha256: abc}", "sha256"),
+        ("{use: calibrated, file: gate.onnx, errors: errors.json}", "belongs to an external density map"),
+        ("{use: experimental, file: gate.onnx, width_px: 640, height_px: 384}", "belongs to an external"),
+        ("{use: external, file: gate.onnx, errors: errors.json}", "must be pinned: write the sha256"),
+        (
+            f"{{use: external, file: gate.onnx, sha256: {'a' * 64}}}",
+            "needs the errors measured on this camera",
+        ),
+        (
+            f"{{use: external, file: gate.onnx, sha256: {'a' * 64}, errors: errors.json, width_px: 640}}",
+            "width_px and height_px come together",
+        ),
+    ],
+)
+def test_density_that_cannot_be(folder, said, problem):
+    with pytest.raises(FileError, match=re.escape(problem)) as wrong:
+        with_density(folder, said)
+    assert "density" in str(wrong.value)

@@ -11,7 +11,7 @@ import pytest
 
 from contract import asyncapi
 from contract.geometry import GridFrame, SiteFrame
-from contract.messages import Reading
+from contract.messages import AgentStatus, ModelRef, Reading
 from contract.site_file import read_shared
 from contract.topics import TOPICS
 from contract.yaml_file import FileError
@@ -165,3 +165,18 @@ def test_grid_frames_find_cells_and_windows() -> None:
     assert inner.window_in(outer) == (slice(1, 3), slice(2, 4))
     with pytest.raises(ValueError, match="does not lie inside"):
         outer.window_in(inner)
+
+
+def test_an_agent_may_run_a_model_for_each_of_its_cameras() -> None:
+    status = AgentStatus(
+        schema=1,
+        site="town",
+        agent="box-1",
+        boot="b",
+        state="online",
+        sent_at="2026-06-20T18:00:00.000Z",
+        version="1",
+        cameras=tuple(f"camera-{i}" for i in range(64)),
+        models=tuple(ModelRef(name="calibrated", sha256_12=f"{i:012x}") for i in range(64)),
+    )
+    assert msgspec.json.decode(msgspec.json.encode(status), type=AgentStatus) == status

@@ -76,3 +76,22 @@ def test_take_empties_and_forget_drops_the_dead():
     counter.step("a", "car", np.array([0.0, 23.0]), 0.02)
     assert [c.backward for c in counter.take()] == [1]
     assert counter.take() == ()
+
+
+def test_a_way_round_the_end_is_no_crossing_though_its_ends_face_each_other():
+    """Clear on one side, round the post inside the band, clear on the other: only the way that was walked counts."""
+    around = [
+        *line_to((4.0, 21.0), (5.6, 20.2)),
+        *line_to((5.6, 20.2), (5.6, 19.8)),
+        *line_to((5.6, 19.8), (4.0, 19.0)),
+    ]
+    assert counted(around) == []
+
+
+def test_a_way_through_the_gate_counts_though_it_starts_and_ends_beyond_it():
+    through = [
+        *line_to((6.5, 20.3), (4.8, 20.1)),
+        *line_to((4.8, 20.1), (4.8, 19.9)),
+        *line_to((4.8, 19.9), (6.5, 19.7)),
+    ]
+    assert counted(through) == [("gate", "person", 1, 0)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from edge.health import RECOVER_MS, SUSTAIN_MS, WHAT_TO_DO, PictureHealth
+from edge.health import KEYLESS_MS, RECOVER_MS, SUSTAIN_MS, WHAT_TO_DO, PictureHealth
 from tests.kit import edge_scene as scene
 
 
@@ -71,8 +72,6 @@ def shifted(picture, dx):
 def scenery(seed):
     """A scene with structure everywhere, such as a street has, and sensor noise."""
     fixed = np.random.default_rng(5).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    import cv2
-
     picture = cv2.resize(fixed, (320, 240), interpolation=cv2.INTER_CUBIC).astype(np.int16)
     picture += np.random.default_rng(seed).integers(-6, 7, picture.shape, dtype=np.int16)
     return np.clip(picture, 0, 255).astype(np.uint8)
@@ -89,6 +88,59 @@ def test_turned_away_and_back():
     states = judged([*[scenery(i) for i in range(60)], *away, *[scenery(i) for i in range(110, 130)]])
     assert "moved" in states[60:110]
     assert states[-1] == "good"
+
+
+@pytest.fixture
+def street(vtest):
+    """A real street by day, and a function that gives it anew, no two pictures with the same noise."""
+    from edge.footage import Footage
+
+    day = cv2.resize(next(iter(Footage(vtest(), start_ms=0))).picture_bgr, (384, 288)).astype(np.float32)
+
+    def at(i, picture=day):
+        return np.clip(picture + still_noise(i, picture.shape), 0, 255).astype(np.uint8)
+
+    return day, at
+
+
+def under_lamps(day):
+    """The same street by three lamps: pools of light, the rest nearly black, and the sky's shine on the ground gone."""
+    down, across = np.mgrid[: day.shape[0], : day.shape[1]]
+    light = np.full(day.shape[:2], 0.06)
+    for x, y in ((0.2, 0.55), (0.55, 0.35), (0.85, 0.8)):
+        away = np.hypot(across / day.shape[1] - x, down / day.shape[0] - y)
+        light += 1.1 * np.exp(-((away / 0.09) ** 2))
+    return day * light[..., None]
+
+
+def test_lamps_switched_on_are_no_move(street):
+    day, at = street
+    night = under_lamps(day)
+    states = judged([*[at(i) for i in range(30)], *[at(i, night) for i in range(30, 90)]])
+    assert set(states) == {"good"}
+
+
+def test_moved_while_the_lamps_were_switched_on(street):
+    day, at = street
+    night = under_lamps(shifted(day, 20))
+    states = judged([*[at(i) for i in range(30)], *[at(i, night) for i in range(30, 90)]])
+    assert set(states[:30]) == {"good"}
+    assert set(states[55:]) == {"moved"}
+
+
+def test_turned_away_while_the_lamps_were_switched_on_behind_a_mask(street):
+    """The burned-in mask stays where it was; that is no sign that the street does."""
+    day, at = street
+
+    def masked(picture):
+        picture = picture.copy()
+        picture[75:165, 100:250] = 0
+        return picture
+
+    night = under_lamps(day[::-1, ::-1])
+    states = judged([*[masked(at(i)) for i in range(30)], *[masked(at(i, night)) for i in range(30, 90)]])
+    assert set(states[:30]) == {"good"}
+    assert set(states[55:]) <= {"moved", "covered"}
 
 
 def test_a_lorry_before_the_lens_for_a_few_seconds_is_no_fault():
@@ -121,13 +173,13 @@ def test_every_fault_says_what_to_do():
     assert all(WHAT_TO_DO[state] for state in ("frozen", "dark", "covered", "moved", "none"))
 
 
-def test_the_real_static_scene_raises_nothing():
-    from pathlib import Path
-
+@pytest.mark.parametrize("name", ["vtest.avi", "market-evening.mp4"])
+def test_footage_of_a_camera_that_is_well_raises_nothing(name, vtest):
+    from deploy.demo.parts import CLIP
     from edge.footage import Footage
 
     health = PictureHealth()
-    footage = Path(__file__).parents[2] / "deploy" / "demo" / "vtest-excerpt.mp4"
+    footage = CLIP if name == CLIP.name else vtest()
     states = {
         health.observe(f.picture_bgr, f.captured_ms).state for f in Footage(footage, start_ms=0, loop=False)
     }
@@ -146,17 +198,43 @@ def test_a_hung_sensor_behind_a_living_encoder_is_frozen_and_a_quiet_scene_is_no
         ("quiet", [np.clip(scenery(1) + still_noise(i), 0, 255).astype(np.uint8) for i in range(150)]),
     ):
         clip = scene.clip(tmp_path / f"{name}.mp4", pictures, options=options)
-        shown = [(f.picture_bgr, f.captured_ms) for f in Footage(clip, start_ms=0)]
-        assert len({picture[24:-24].tobytes() for picture, _ in shown}) > 5, "the encoder changes the bytes"
+        shown = [(f.picture_bgr, f.captured_ms, f.key_frames) for f in Footage(clip, start_ms=0)]
+        assert len({picture[24:-24].tobytes() for picture, _, _ in shown}) > 5, (
+            "the encoder changes the bytes"
+        )
         health = PictureHealth()
-        states[name] = [health.observe(picture, at_ms).state for picture, at_ms in shown]
+        states[name] = [health.observe(*one).state for one in shown]
     assert states["hung"][-1] == "frozen"
     assert set(states["quiet"]) == {"good"}
 
 
-def still_noise(seed):
+@pytest.mark.parametrize("sigma", [0.5, 1.0])
+def test_a_quiet_night_behind_an_encoder_that_seldom_starts_anew_is_not_frozen(tmp_path, sigma, street):
+    """Between key frames 25 s apart it leaves the noise out, and sends one picture again and again."""
+    from edge.footage import Footage
+
+    night = under_lamps(street[0])
+    pictures = [
+        np.clip(night + sigma * still_noise(i, night.shape), 0, 255).astype(np.uint8) for i in range(350)
+    ]
+    options = {"preset": "veryfast", "tune": "zerolatency", "g": "250", "crf": "28"}
+    clip = scene.clip(tmp_path / "night.mp4", pictures, options=options)
+    health = PictureHealth()
+    states = [
+        health.observe(f.picture_bgr, f.captured_ms, f.key_frames).state for f in Footage(clip, start_ms=0)
+    ]
+    assert set(states) == {"good"}
+
+
+def test_frozen_behind_an_encoder_without_key_frames():
+    health = PictureHealth()
+    states = [health.observe(scene.noise(1), 500 * i, key_frames=0).state for i in range(250)]
+    assert first(states, "frozen") == pytest.approx(KEYLESS_MS, abs=500)
+
+
+def still_noise(seed, shape=(240, 320, 3)):
     """A good sensor by day: one grey level of noise."""
-    return np.rint(np.random.default_rng(seed).normal(0.0, 1.0, (240, 320, 3)))
+    return np.rint(np.random.default_rng(seed).normal(0.0, 1.0, shape))
 
 
 def test_one_who_walks_through_a_noiseless_picture_keeps_it_alive():

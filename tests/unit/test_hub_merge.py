@@ -149,3 +149,74 @@ def test_no_second_camera_clears_what_the_first_supports(people, observed, weigh
     fused = merge([first, liar], SHAPE, PATCH)
     clear = (crowded > 20) & observed
     assert (fused.people[clear] >= crowded[clear] - 1e-9).all()
+
+
+def plain(sheets, patch_cells):
+    """The same merge as the words say it: cell by cell and pair by pair. (people, disputed, observers)"""
+    lost = [np.zeros(one.people.shape, bool) for one in sheets]
+
+    def at(n, row, column):
+        """(people, its own cell) of the sheet at a cell of the site; people None where it observes nothing."""
+        one = sheets[n]
+        r, c = row - one.box.row0, column - one.box.column0
+        inside = 0 <= r < one.people.shape[0] and 0 <= c < one.people.shape[1]
+        return (one.people[r, c], (r, c)) if inside and one.observed[r, c] else (None, (r, c))
+
+    def exceeds(a, b):
+        return a - b > 2.0 * np.sqrt(counting_sigma(a) ** 2 + counting_sigma(b) ** 2)
+
+    cells = [(row, column) for row in range(SHAPE[0]) for column in range(SHAPE[1])]
+    for i in range(len(sheets)):
+        for j in range(i + 1, len(sheets)):
+            both = {}
+            for cell in cells:
+                a, b = at(i, *cell)[0], at(j, *cell)[0]
+                if a is not None and b is not None:
+                    both[cell] = (a, b)
+            all_a, all_b = sum(a for a, _ in both.values()), sum(b for _, b in both.values())
+            for row, column in both:
+                near = [
+                    both[row + dr, column + dc]
+                    for dr in range(-((patch_cells - 1) // 2), patch_cells // 2 + 1)
+                    for dc in range(-((patch_cells - 1) // 2), patch_cells // 2 + 1)
+                    if (row + dr, column + dc) in both
+                ]
+                near_a, near_b = sum(a for a, _ in near), sum(b for _, b in near)
+                a_over, b_over = exceeds(near_a, near_b), exceeds(near_b, near_a)
+                if a_over or (exceeds(all_a, all_b) and not b_over):
+                    lost[j][at(j, row, column)[1]] = True
+                if b_over or (exceeds(all_b, all_a) and not a_over):
+                    lost[i][at(i, row, column)[1]] = True
+    people, disputed = np.zeros(SHAPE), np.zeros(SHAPE, bool)
+    observers = np.zeros(SHAPE, int)
+    for cell in cells:
+        seen = [(n, *at(n, *cell)) for n in range(len(sheets))]
+        seen = [(n, count, own) for n, count, own in seen if count is not None]
+        kept = [(sheets[n].weight[own], count) for n, count, own in seen if not lost[n][own]]
+        observers[cell] = len(seen)
+        disputed[cell] = len(kept) < len(seen)
+        if kept:
+            people[cell] = sum(w * count for w, count in kept) / sum(w for w, _ in kept)
+        elif seen:
+            people[cell] = max(count for _, count, _ in seen)
+    return people, disputed, observers
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(1, 6), st.sampled_from([0.3, 3.0, 30.0]))
+def test_all_pairs_at_once_say_what_each_pair_says(seed, cameras, patch_cells, most):
+    rng = np.random.default_rng(seed)
+    sheets = []
+    for n in range(cameras):
+        (row0, row1), (column0, column1) = (sorted(rng.choice(size + 1, 2, False).tolist()) for size in SHAPE)
+        box = Box(row0, row1, column0, column1)
+        shape = (row1 - row0, column1 - column0)
+        people = rng.random(shape) * most
+        observed = rng.random(shape) < rng.choice([0.5, 1.0])
+        sheets.append(Sheet(str(n), box, people, people, observed, rng.random(shape) + 0.1))
+    fused = merge(sheets, SHAPE, patch_cells)
+    people, disputed, observers = plain(sheets, patch_cells)
+    assert fused.people == pytest.approx(people)
+    assert (fused.disputed == disputed).all()
+    assert (fused.observers == observers).all()
+    assert (fused.observed == (observers > 0)).all()

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from contract.instants import to_ms
 from contract.messages import Crossing
 from hub.monitor import Acknowledge
 from tests.plaza import SQUARE, START_MS, alerts, assessment, crowd, events, monitor, reading, second, zone
@@ -282,6 +283,15 @@ def test_time_to_critical_of_a_filling_lane():
     opened = next(t for t in found if t.alert.rule == "time.to.critical")
     assert (opened.event, opened.alert.severity) == ("open", "medium")
     assert {r.reason for r in opened.alert.reasons} == {"time.to_critical", "inflow.positive"}
+
+
+def test_a_spot_that_begins_to_fill_is_judged_by_what_it_holds_now():
+    """Half a person a second from second 120 on: a fifth of critical after 68 s, and told a minute later."""
+    m = monitor()
+    found = run(m, 330, lambda i: crowd(max(0.0, 0.5 * (i - 120)) / 36))[1]
+    opened = next(t for t in found if t.alert.rule == "time.to.critical")
+    after_s = (to_ms(opened.at) - START_MS) / 1000
+    assert 188 + 60 <= after_s <= 188 + 60 + 8
 
 
 def test_no_trend_from_less_than_a_minute():

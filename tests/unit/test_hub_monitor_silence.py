@@ -312,8 +312,18 @@ def test_the_camera_that_was_overruled_does_not_clear_it_when_the_other_dies():
     step = told(0, 30, 5.0, 0.0)
     assert zone(step, "square").level == 3
     step = told(30, 300, None, 0.0)
-    assert zone(step, "square").level == 3
-    assert alerts(step, "density.critical")[0].condition == "unknown"
+    state = zone(step, "square")
+    assert state.level == 3
+    # all of it is seen, by a camera that saw nobody there before either: that is no observation of an empty square
+    assert (state.observed_share, state.quality) == (1.0, "held")
+    assert state.people_high > 170
+    assert "zone.held" in [one.reason for one in state.reasons]
+    lost = alerts(step, "density.critical")[0]
+    assert lost.condition == "unknown"
+    held = next(one for one in lost.reasons if one.reason == "zone.held")
+    assert held.text.startswith("180 people with what was last seen")
+    assert "180 with what was last seen" in lost.certainty
     step = told(330, 200, 0.0, 0.0)
+    assert zone(step, "square").quality == "observed"
     assert alerts(step, "density.critical")[0].condition == "returned"
     assert zone(step, "square").level == 0

@@ -100,6 +100,22 @@ def test_duplicates_within_a_batch_and_across(site: Site) -> None:
     assert reasons(later) == ["seq_conflict"]
 
 
+def test_a_duplicate_within_a_batch_of_a_device_whose_clock_is_corrected(site: Site) -> None:
+    """Its vehicles' times are corrected too, and are not what it is compared by."""
+    sorter, batch = ingest(site), Batch()
+    for second in range(6):
+        at = NOW_MS + 1000 * second
+        payload = of(
+            second,
+            captured_to_ms=at + 120_000,
+            sent_at_ms=at + 120_050,
+            vehicles=(SQUARE.vehicle(0, captured_at_ms=at + 120_000),),
+        )
+        list(sorter.sort([arrival(payload, received_ms=at + 60)] * (2 if second == 5 else 1), batch))
+    assert batch.counts["duplicates"] == 1
+    assert "seq_conflict" not in reasons(batch)
+
+
 def test_a_device_ahead_is_corrected_once_it_is_known(site: Site) -> None:
     """Two minutes ahead: refused for now and not settled, then corrected; its original time stays in the payload."""
     sorter, batch = ingest(site), Batch()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
@@ -96,6 +99,66 @@ def test_a_broken_transfer_leaves_nothing(model):
     assert left(model) == []
 
 
+@contextmanager
+def stalling_web():
+    """A web server that sends half of the content, then waits until it is told to go on."""
+    go_on, half_sent = threading.Event(), threading.Event()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT[: len(CONTENT) // 2])
+            half_sent.set()
+            go_on.wait(20)
+            with suppress(OSError):  # a client that was killed hears no more
+                self.wfile.write(CONTENT[len(CONTENT) // 2 :])
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", half_sent, go_on
+    finally:
+        go_on.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_what_a_killed_fetch_left_is_deleted_by_the_next(model):
+    with stalling_web() as (slow, half_sent, _):
+        fetching = subprocess.Popen(
+            [sys.executable, "-m", "models", "fetch", model.name, "--mirror", slow], stdout=subprocess.DEVNULL
+        )
+        assert half_sent.wait(20)
+        while not left(model):
+            time.sleep(0.01)
+        fetching.kill()
+        fetching.wait()
+    assert len(left(model)) == 1
+    with web(CONTENT) as (address, _):
+        fetch(model, mirror=address)
+    assert left(model) == [model.file]
+
+
+def test_a_fetch_that_is_still_going_on_is_left_alone(model):
+    with stalling_web() as (slow, half_sent, go_on), web(CONTENT) as (address, _):
+        first = threading.Thread(target=fetch, args=(model,), kwargs={"mirror": slow})
+        first.start()
+        assert half_sent.wait(20)
+        fetch(model, mirror=address)
+        assert len(left(model)) == 2
+        go_on.set()
+        first.join()
+    assert left(model) == [model.file]
+    assert place(model).read_bytes() == CONTENT
+
+
 def test_absent_and_unreachable_sources_are_named(model, tmp_path):
     with web(b"", status=404) as (address, _), pytest.raises(FetchFailed, match="404"):
         fetch(model, mirror=address)
@@ -164,9 +227,19 @@ def test_command_lists_and_verifies(model, capsys):
 
 def test_command_measures_time(capsys):
     assert command.main(["bench", "ssdlite-mobilenet-v2", "--input-size", "192x256", "--repeats", "3"]) == 0
-    line = capsys.readouterr().out.splitlines()[-1].split()
-    assert line[:2] == ["ssdlite-mobilenet-v2", "192x256"]
-    assert all(float(number) > 0 for number in line[2:])
+    said = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in said if line.startswith("ssdlite")]
+    assert [row[:3] for row in rows] == [["ssdlite-mobilenet-v2", has, "192x256"] for has in ("no", "yes")]
+    for row in rows:
+        assert all(float(number) > 0 for number in row[3:])
+    assert any(line.strip().startswith("1 pictures a second: ssdlite-mobilenet-v2 192x256") for line in said)
+
+
+def test_command_refuses_a_share_that_is_none(capsys):
+    assert command.main(["bench", "--cpu-share", "1.5"]) == 1
+    assert "--cpu-share 1.5" in capsys.readouterr().err
+    assert command.main(["bench", "--repeats", "1", "ssdlite-mobilenet-v2"]) == 1
+    assert "at least 2" in capsys.readouterr().err
 
 
 def test_what_is_no_web_server_is_named(model):
@@ -196,8 +269,6 @@ def test_a_wrong_size_is_said_in_one_line(capsys):
 
 
 def test_bench_without_the_edge_extra_says_what_to_install(monkeypatch, capsys):
-    import sys
-
     monkeypatch.setitem(sys.modules, "cv2", None)
     monkeypatch.delitem(sys.modules, "models.bench", raising=False)
     monkeypatch.delattr("models.bench", raising=False)

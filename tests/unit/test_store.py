@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -134,9 +136,26 @@ def test_minutes_add_up(tmp_path: Path) -> None:
         (row,) = records.zone_minutes("z", since_ms=0)
         assert (row.people, row.people_low, row.people_high) == (20.0, 10.0, 30.0)
         assert (row.patch_max_per_m2, row.level, row.quality) == (1.5, 1, "partly")
-        figures = records.figures().zones["z"]
+        figures = records.figures(zones=["z", "never"], cameras=[], since_ms=0).zones["z"]
         assert (figures.people_mean, figures.people_max, figures.patch_max_per_m2) == (20.0, 30.0, 1.5)
         records.close()
+
+
+def test_figures_read_a_window_and_hold_up_no_page(tmp_path: Path) -> None:
+    path = tmp_path / "hub.sqlite3"
+    with Store(path) as store, closing(Records(path)) as records:
+        batch = Batch()
+        for minute in range(10):
+            batch.zone_minutes["z", 60_000 * minute] = ZoneMinute(60, 60, 0, 60.0 * minute, people_max=minute)
+            batch.camera_minutes["cam", 60_000 * minute] = CameraMinute(readings=60, frames_used=600)
+        store.write(batch)
+        with records._lock:  # as while a page reads
+            asked = ThreadPoolExecutor(1).submit(
+                records.figures, zones=["z"], cameras=["cam"], since_ms=8 * 60_000 + 59_000
+            )
+            found = asked.result(timeout=10)
+        assert (found.readings, found.frames) == (120, 1200)
+        assert (found.zones["z"].people_mean, found.zones["z"].people_max) == (8.5, 9.0)
 
 
 def test_late_readings_are_not_recalled(tmp_path: Path) -> None:
@@ -192,8 +211,8 @@ def test_what_is_past_its_time_goes(tmp_path: Path) -> None:
         batch.streams[1].settled = 7
         batch.zone_minutes["z", 120_000] = ZoneMinute(1, 1, 0, 1.0)
         store.write(batch)
-        assert store.forget(readings_before_ms=5500, minutes_before_ms=60_000)
-        assert not store.forget(readings_before_ms=5500, minutes_before_ms=60_000)
+        assert store.forget(readings_before_ms=5500, minutes_before_ms=60_000) == ({1: 4999}, True)
+        assert store.forget(readings_before_ms=5500, minutes_before_ms=60_000) == ({1: 5499}, False)
         assert [one.seq for one in store.recent(since_ms=0)] == list(range(5500, 6000))
         records = Records(path)
         assert [row.minute_ms for row in records.zone_minutes("z", since_ms=0)] == [120_000]

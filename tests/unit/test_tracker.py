@@ -137,3 +137,30 @@ def test_a_clock_set_back_leaves_no_ghosts():
     back_ms = START_MS - 3_600_000
     followed.update(scene.detections([]), back_ms)
     assert followed.tracks == []
+
+
+def test_at_two_pictures_a_second_walkers_are_followed_though_their_boxes_never_overlap():
+    """30 pixels wide and 60 on at each picture: no overlap even of widened boxes, until the speed is known."""
+
+    def boxes(i):
+        return [[100 + 60 * i, 100, 130 + 60 * i, 190], [700 - 60 * i, 300, 730 - 60 * i, 390]]
+
+    seen = walk(tracker(), boxes, 10, step_ms=500)
+    assert len({key for frame in seen for key in frame}) == 2
+    assert all(len(frame) == 2 for frame in seen[2:])
+
+
+def test_what_a_track_could_not_have_reached_is_somebody_else():
+    def boxes(i):
+        return [[100, 100, 130, 190]] if i < 10 else [[260, 100, 290, 190]]
+
+    seen = walk(tracker(), boxes, 20)
+    assert len({key for frame in seen for key in frame}) == 2
+
+
+def test_a_child_is_not_the_next_picture_of_an_adult():
+    def boxes(i):
+        return [[100, 100, 130, 190]] if i < 10 else [[140, 140, 155, 185]]
+
+    seen = walk(tracker(), boxes, 20, step_ms=300)
+    assert len({key for frame in seen for key in frame}) == 2

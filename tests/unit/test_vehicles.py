@@ -19,9 +19,10 @@ def ground():
 
 
 def car_box(x_m, y_m, jitter=0.0):
-    foot = scene.pixels([(x_m, y_m)])[0]
-    scale = scene.pixels([(x_m + 1.0, y_m)])[0][0] - foot[0]
-    return [foot[0] - scale, foot[1] - 1.4 * scale, foot[0] + scale, foot[1] + jitter]
+    """The box of a car 4.4 m long and 1.8 m wide whose middle stands there, across the view: its near wheels end it."""
+    foot = scene.pixels([(x_m, y_m - 0.8)])[0]
+    scale = scene.pixels([(x_m + 1.0, y_m - 0.8)])[0][0] - foot[0]
+    return [foot[0] - 2.2 * scale, foot[1] - 1.4 * scale, foot[0] + 2.2 * scale, foot[1] + jitter]
 
 
 def drive(ground, at, frames, *, kind=2, seed=0):
