@@ -17,7 +17,7 @@ from packaging.markers import Marker
 from models.manifest import manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNTIME_LOCKS = ("edge", "hub", "models", "demo", "scenes")
+RUNTIME_LOCKS = ("edge", "hub", "hub-all", "models", "demo", "scenes")
 
 # Licence fields older than SPDX expressions, as packages write them.
 _CLASSIFIERS = {

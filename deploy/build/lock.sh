@@ -19,10 +19,13 @@ compile() {
         $upgrade "$@" --output-file "$out/$name.txt"
 }
 # dev first: the others may hold no version that the tests never saw
-compile dev pyproject.toml --group dev --extra edge --extra hub --extra models --extra scenes
+compile dev pyproject.toml --group dev --extra edge --extra hub --extra models --extra scenes \
+    --extra oidc --extra messengers --extra parquet --extra pdf
 compile demo pyproject.toml --group demo --extra edge --extra hub --constraints "$out/dev.txt"
 compile edge pyproject.toml --extra edge --constraints "$out/dev.txt"
 compile hub pyproject.toml --extra hub --constraints "$out/dev.txt"
 compile models pyproject.toml --extra models --constraints "$out/dev.txt"
+compile hub-all pyproject.toml --extra hub --extra oidc --extra messengers --extra parquet --extra pdf \
+    --constraints "$out/dev.txt"
 compile scenes pyproject.toml --extra scenes --constraints "$out/dev.txt"
 echo uv | compile uv - --constraints "$out/dev.txt"

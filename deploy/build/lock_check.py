@@ -23,9 +23,10 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "edge": (("edge",), ()),
     "hub": (("hub",), ()),
     "models": (("models",), ()),
+    "hub-all": (("hub", "oidc", "messengers", "parquet", "pdf"), ()),
     "scenes": (("scenes",), ()),
     "demo": (("edge", "hub"), ("demo",)),
-    "dev": (("edge", "hub", "models", "scenes"), ("dev",)),
+    "dev": (("edge", "hub", "models", "scenes", "oidc", "messengers", "parquet", "pdf"), ("dev",)),
 }
 AGAIN = "run `make lock`"
 

@@ -66,18 +66,18 @@ def click_at(page: Page, x: float, y: float) -> None:
     page.mouse.click(box["x"] + left + x * scale, box["y"] + top + y * scale)
 
 
+def saved(page: Page) -> None:
+    """Waits until the page says that everything is saved."""
+    page.wait_for_function("() => document.querySelector('#saved').textContent.startsWith('Saved')")
+
+
 def points(place: Workplace, name: str, count: int, page: Page) -> np.ndarray:
     """What is on disk once the page says that it is saved."""
     page.wait_for_function(
         "n => document.querySelector('#count').textContent.startsWith(`${n} heads here`)", arg=count
     )
-    page.wait_for_function("() => document.querySelector('#saved').textContent === 'Saved'")
-    path = place.folder / f"{name}.points.json"
-    for _ in range(50):
-        if path.is_file() and len(read_points(path)) == count:
-            break
-        page.wait_for_timeout(20)
-    found = read_points(path)
+    saved(page)
+    found = read_points(place.folder / f"{name}.points.json")
     assert len(found) == count
     return found
 
@@ -103,9 +103,11 @@ def test_mark_remove_undo_finish_and_come_back(
     points(place, "0001", 1, page)
     page.keyboard.press("Enter")
     ready(page, "0002")
+    saved(page)
     assert place.done() == {"0001"}
     page.keyboard.press("Enter")  # nobody there
     ready(page, "0003")
+    saved(page)
     assert read_points(place.folder / "0002.points.json").shape == (0, 2)
     page.keyboard.press("ArrowLeft")
     ready(page, "0002")
@@ -190,6 +192,36 @@ def test_a_picture_that_comes_late_is_neither_marked_nor_shown_for_another(
     assert canvas.screenshot() == first
     assert not (place.folder / "0002.points.json").exists()
     assert place.done() == set()
+
+
+def test_saved_is_said_of_all_pictures_or_not_at_all(page: Page, served: Served, place: Workplace) -> None:
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.url)
+        route.fulfill(status=507, body="no room left on the disk")
+
+    page.route("**/points/0001", refuse_once)
+    page.goto(served.server.address)
+    ready(page, "0001")
+    click_at(page, 100, 80)
+    page.wait_for_function(
+        "() => document.querySelector('#saved').textContent === 'Not saved (picture 0001): no room left on the disk'"
+    )
+    page.keyboard.press("n")
+    ready(page, "0002")
+    click_at(page, 200, 100)
+    saved(page)
+    assert len(read_points(place.folder / "0001.points.json")) == 1
+    assert len(read_points(place.folder / "0002.points.json")) == 1
+    for name in ("0002", "0003", "0001"):
+        ready(page, name)
+        page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('#saved').textContent.includes('All pictures are')")
+    assert place.done() == {"0001", "0002", "0003"}
 
 
 def test_a_picture_that_cannot_be_had_is_named(page: Page, served: Served) -> None:

@@ -3,6 +3,7 @@
 const REACH_PX = 9; // a click this close to a mark, on the screen, removes it
 const MOST_ZOOM = 16;
 const DRAG_PX = 4; // a pointer that moved further was dragging
+const RETRY_MS = 1000; // between tries of a save that failed
 
 const at = (id) => document.getElementById(id);
 const canvas = at("picture");
@@ -14,7 +15,6 @@ let image = null;
 let view = { scale: 1, x: 0, y: 0 }; // screen = picture * scale + (x, y)
 let undone = []; // earlier states of this picture's points
 let pressed = null;
-let sending = Promise.resolve();
 
 const frame = () => frames[current];
 
@@ -30,20 +30,47 @@ function tell() {
   at("undo").disabled = undone.length === 0;
 }
 
+// Pictures whose last change is not known to be on disk. One request runs at a time, each with the newest state of
+// its picture; "Saved" is said only when none is left, and what failed stays here and is tried again.
+const unsaved = new Set();
+let sending = false;
+
 function send(one) {
-  const body = JSON.stringify({ points_px: one.points_px, done: one.done });
-  sending = sending.then(async () => {
-    try {
-      const answer = await fetch(`/points/${encodeURIComponent(one.name)}`, {
-        method: "PUT", headers: { "Content-Type": "application/json" }, body,
-      });
-      if (answer.ok) say("Saved");
-      else say(`Not saved: ${(await answer.text()).trim()}`, true);
-    } catch {
-      say("Not saved: the command has ended. Start it again and open the address it prints", true);
+  unsaved.add(one);
+  say("Saving");
+  if (!sending) deliver();
+}
+
+async function deliver() {
+  sending = true;
+  while (unsaved.size > 0) {
+    const [one] = unsaved;
+    unsaved.delete(one); // a change during the request puts it back
+    const trouble = await put(one);
+    if (trouble) {
+      unsaved.add(one);
+      const names = [...unsaved].map((other) => other.name).sort().join(", ");
+      say(`Not saved (picture ${names}): ${trouble}`, true);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
-  });
-  return sending;
+  }
+  sending = false;
+  say(frames.every((one) => one.done)
+    ? "Saved. All pictures are finished: close this page and end the command with Ctrl-C"
+    : "Saved");
+}
+
+/** Sends one picture's points; answers with what went wrong, or "". */
+async function put(one) {
+  const body = JSON.stringify({ points_px: one.points_px, done: one.done });
+  try {
+    const answer = await fetch(`/points/${encodeURIComponent(one.name)}`, {
+      method: "PUT", headers: { "Content-Type": "application/json" }, body,
+    });
+    return answer.ok ? "" : (await answer.text()).trim();
+  } catch {
+    return "the command has ended. Start it again and open the address it prints";
+  }
 }
 
 function change(points) {
@@ -142,7 +169,6 @@ function finish() {
   const next = frames.findIndex((one) => !one.done);
   if (next < 0) {
     tell();
-    say("All pictures are finished. Close this page and end the command with Ctrl-C");
     return;
   }
   const later = frames.findIndex((one, i) => i > current && !one.done);
@@ -198,6 +224,7 @@ addEventListener("keydown", (event) => {
     act();
   }
 });
+addEventListener("beforeunload", (event) => { if (unsaved.size > 0 || sending) event.preventDefault(); });
 addEventListener("resize", () => { if (image) { fit(); draw(); } });
 
 at("previous").addEventListener("click", () => show(current - 1));
