@@ -131,7 +131,11 @@ class Monitor:
     def _end_recall(self) -> None:
         """Looks at the last instant recalled, before anything newer is taken in."""
         if self._recalled_ms is not None:
-            self._look(self._state.view(self._recalled_ms))
+            view = self._state.view(self._recalled_ms)
+            # what the memory was stored after it knows already: older sights must not go over the newer ones
+            if self._stepped_ms is None or self._recalled_ms > self._stepped_ms:
+                self._remembered.update(view.fused)
+            self._sample(view)
             self._recalled_ms = None
 
     def note_health(self, health: CameraHealth, *, received_ms: int) -> None:
@@ -213,7 +217,8 @@ class Monitor:
         self._note_pause(now_ms)
         self._permits = [permit for permit in self._permits if permit.until_ms > now_ms]
         view = self._state.view(now_ms)
-        self._look(view)
+        self._remembered.update(view.fused)
+        self._sample(view)
         for camera, memory in self._state.cameras.items():
             if view.conditions[camera] != "live":
                 memory.good_readings = 0
@@ -270,9 +275,8 @@ class Monitor:
             for stops in self._stops.values():
                 stops.rewind(now_ms)
 
-    def _look(self, view: SiteView) -> None:
-        """Keeps what is seen: last known people, and one sample for each capture instant."""
-        self._remembered.update(view.fused)
+    def _sample(self, view: SiteView) -> None:
+        """Keeps one sample for each capture instant."""
         if view.captured_ms is None:
             return
         if self._sampled is not None and view.captured_ms > self._sampled[0]:

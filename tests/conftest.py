@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from deploy.build import page_vendor
@@ -28,6 +29,12 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+# The same examples each time, so that a commit is judged by what it changes; search wide for new ones with
+# `make test ARGS='--hypothesis-profile=wide tests/unit'` (where a test names no number of examples itself).
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("wide", max_examples=2000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 
 def require_part(name: str, found: object, how: str) -> None:

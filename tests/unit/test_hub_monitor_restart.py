@@ -8,7 +8,7 @@ import time
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.geometry import GridFrame
@@ -86,6 +86,7 @@ def test_the_same_readings_give_the_same_bytes():
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 149))
+@example(1072, 61)  # cameras that differ, one of which then fails: what was remembered must not be told anew
 def test_a_restart_at_any_point_changes_nothing(seed, at_second):
     told = story(seed, 150)
     expected = tell(fresh(), told)
