@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
@@ -20,6 +21,7 @@ from hub.step import CameraState, GroundVehicle, Heat, Step
 
 QUEUE_EVENTS = 64  # [E] ten seconds of a busy site
 SUBSCRIBERS_MAX = 100
+STANDS_EVERY_S = 1.0  # how soon a stream ends after its reader lost the right to it
 
 
 class HubState(Struct, frozen=True, kw_only=True):
@@ -105,9 +107,22 @@ class Subscriber:
         self._over = data is None
         self._queue.put_nowait(data)
 
-    async def events(self) -> AsyncIterator[bytes]:
-        while (data := await self._queue.get()) is not None:
-            yield data
+    async def events(self, stands: Callable[[], bool] = lambda: True) -> AsyncIterator[bytes]:
+        """Ends with the feed, or soon after `stands()`, asked once a second, says no."""
+        asked_s = time.monotonic()
+        while True:
+            try:
+                data = await asyncio.wait_for(self._queue.get(), STANDS_EVERY_S)
+            except TimeoutError:
+                data = b""
+            if data is None:
+                return
+            if time.monotonic() - asked_s >= STANDS_EVERY_S:
+                asked_s = time.monotonic()
+                if not stands():
+                    return
+            if data:
+                yield data
 
 
 class LiveFeed:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contract.instants import from_ms
 from contract.messages import Alert
 from hub import alerts
+from hub.api.allowed import acting, name_of
 from hub.api.answers import AlertAnswer, OutOfServiceAnswer, Permit, reply, said
 from hub.batch import Batch
 from hub.judge import Judge
@@ -27,7 +28,9 @@ from hub.monitor import (
     UnknownAlert,
     Unshelve,
 )
+from hub.people.actor import Actor
 from hub.records import Records
+from hub.rights import Right
 from hub.step import Transition
 
 MINUTE_MS = 60_000
@@ -42,7 +45,12 @@ Minutes = Annotated[int, Field(ge=1, le=1440)]
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    by: Name
+    by: Name | None = None  # only in open mode, where nobody logs in: else the name is that of who asks
+
+
+Handling = Annotated[Actor, Depends(acting(Right.HANDLE))]
+Permitting = Annotated[Actor, Depends(acting(Right.PERMIT))]
+TakingOut = Annotated[Actor, Depends(acting(Right.OUT_OF_SERVICE))]
 
 
 class AcknowledgeBody(_Body):
@@ -125,31 +133,36 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
     answer = said(AlertAnswer, "the alert afterwards")
 
     @router.post("/alerts/{alert}/acknowledge", responses=answer, response_class=Response)
-    async def acknowledge(alert: str, body: AcknowledgeBody) -> Response:
-        return await act(alert, Acknowledge(alert=alert, by=body.by))
+    async def acknowledge(alert: str, body: AcknowledgeBody, actor: Handling) -> Response:
+        return await act(alert, Acknowledge(alert=alert, by=name_of(actor, body.by)))
 
     @router.post("/alerts/{alert}/shelve", responses=answer, response_class=Response)
-    async def shelve(alert: str, body: ShelveBody) -> Response:
-        return await act(alert, Shelve(alert=alert, by=body.by, reason=body.reason, minutes=body.minutes))
+    async def shelve(alert: str, body: ShelveBody, actor: Handling) -> Response:
+        return await act(
+            alert, Shelve(alert=alert, by=name_of(actor, body.by), reason=body.reason, minutes=body.minutes)
+        )
 
     @router.post("/alerts/{alert}/unshelve", responses=answer, response_class=Response)
-    async def unshelve(alert: str, body: UnshelveBody) -> Response:
-        return await act(alert, Unshelve(alert=alert, by=body.by))
+    async def unshelve(alert: str, body: UnshelveBody, actor: Handling) -> Response:
+        return await act(alert, Unshelve(alert=alert, by=name_of(actor, body.by)))
 
     @router.post("/alerts/{alert}/close", responses=answer, response_class=Response)
-    async def close(alert: str, body: CloseBody) -> Response:
+    async def close(alert: str, body: CloseBody, actor: Handling) -> Response:
         return await act(
-            alert, Close(alert=alert, by=body.by, disposition=body.disposition, cause=body.cause)
+            alert,
+            Close(alert=alert, by=name_of(actor, body.by), disposition=body.disposition, cause=body.cause),
         )
 
     @router.post("/permits", status_code=201, responses=said(Permit, "granted", 201), response_class=Response)
-    async def permit(body: PermitBody) -> Response:
+    async def permit(body: PermitBody, actor: Permitting) -> Response:
+        by = name_of(actor, body.by)
+
         def do(_batch: Batch, now_ms: int) -> Permit:
             granted = monitor.grant_permit(
                 body.place,
                 body.kinds,
                 now_ms + body.minutes * MINUTE_MS,
-                by=body.by,
+                by=by,
                 reason=body.reason,
                 now_ms=now_ms,
             )
@@ -169,15 +182,17 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
         responses=said(OutOfServiceAnswer, "taken out of service", 201),
         response_class=Response,
     )
-    async def out_of_service(body: OutOfServiceBody) -> Response:
+    async def out_of_service(body: OutOfServiceBody, actor: TakingOut) -> Response:
+        by = name_of(actor, body.by)
+
         def do(batch: Batch, now_ms: int) -> OutOfServiceAnswer:
             until_ms = now_ms + body.minutes * MINUTE_MS
             action = OutOfService(
-                rule=body.rule, subject=body.subject, by=body.by, until_ms=until_ms, reason=body.reason
+                rule=body.rule, subject=body.subject, by=by, until_ms=until_ms, reason=body.reason
             )
             judge.note_transitions(monitor.act(action, now_ms), batch)
             return OutOfServiceAnswer(
-                rule=body.rule, subject=body.subject, until=from_ms(until_ms), by=body.by, reason=body.reason
+                rule=body.rule, subject=body.subject, until=from_ms(until_ms), by=by, reason=body.reason
             )
 
         return reply(await ask(do), 201)

@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from contract.true_people import TruePeople
 from hub.api import acting, exercise, page, reading
+from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
 from hub.api.guard import Access, Guard, content_policy
 from hub.ingest import Ingest
@@ -54,6 +55,8 @@ def application(
     app.include_router(page.routes(access=access, root=root, page=html))
     # only the page's files: compressing what changes with a secret beside it would leak lengths
     app.mount("/static", GZipMiddleware(page.Parts(directory=root), minimum_size=1024), name="static")
+    app.state.site = site.site
+    refuse_unguarded(app, open_mounts=frozenset({"/static"}))
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)

@@ -6,15 +6,20 @@ from fastapi import APIRouter, HTTPException, Response
 
 from contract.instants import from_ms
 from contract.true_people import TruePeople
+from hub.api.allowed import needs
 from hub.api.answers import TruthRun, ZoneTruth, reply, said
 from hub.records import Records
+from hub.rights import Right
 
 
 def routes(*, truth: TruePeople, records: Records) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
     @router.get(
-        "/zones/{zone}/truth", responses=said(ZoneTruth, "people really there"), response_class=Response
+        "/zones/{zone}/truth",
+        dependencies=[needs(Right.LOOK)],
+        responses=said(ZoneTruth, "people really there"),
+        response_class=Response,
     )
     def get_truth(zone: str) -> Response:
         if zone not in truth.people:

@@ -11,7 +11,9 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.staticfiles import StaticFiles
 
+from hub.api.allowed import anyone, needs
 from hub.api.guard import COOKIE, ENTRY_PATH, SESSION_S, Access
+from hub.rights import Right
 
 # Revalidated every time: a page from before an update must not run against a hub from after it.
 STATIC_CACHE = "no-cache"
@@ -46,7 +48,7 @@ def index(root: Path) -> bytes:
 def routes(*, access: Access, root: Path, page: bytes) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/", response_class=Response)
+    @router.get("/", dependencies=[needs(Right.LOOK)], response_class=Response)
     def get_page() -> Response:
         if not page or not (root / "vendor").is_dir():
             raise HTTPException(
@@ -55,7 +57,7 @@ def routes(*, access: Access, root: Path, page: bytes) -> APIRouter:
             )
         return Response(page, media_type="text/html", headers={"Cache-Control": STATIC_CACHE})
 
-    @router.post(ENTRY_PATH, response_class=Response)
+    @router.post(ENTRY_PATH, dependencies=[anyone("the way in")], response_class=Response)
     async def enter(request: Request) -> Response:
         """Takes the token from the entry page's form, or as {"token"}, and gives the page's cookie."""
         body = await request.body()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Send
 
 from contract.instants import from_ms
 from contract.messages import Alert
+from hub.api.allowed import needs, watching
 from hub.api.answers import (
     AgentState,
     AlertDetail,
@@ -33,6 +34,7 @@ from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import SUBSCRIBERS_MAX, LiveFeed, State
 from hub.records import Records
+from hub.rights import Right
 from hub.site import Site
 from hub.step import Transition
 
@@ -73,12 +75,18 @@ def routes(
     records: Records,
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
+    look = [needs(Right.LOOK)]
 
-    @router.get("/site", responses=said(SiteDescription, "the site as drawn"), response_class=Response)
+    @router.get(
+        "/site",
+        dependencies=look,
+        responses=said(SiteDescription, "the site as drawn"),
+        response_class=Response,
+    )
     def get_site() -> Response:
         return reply(description)
 
-    @router.get("/state", responses=said(State, "everything now"), response_class=Response)
+    @router.get("/state", dependencies=look, responses=said(State, "everything now"), response_class=Response)
     def get_state() -> Response:
         state = live.state()
         if state is None:
@@ -86,12 +94,12 @@ def routes(
         return reply(state)
 
     @router.get("/events", responses=_STREAM, response_class=Response)
-    async def get_events() -> Response:
+    async def get_events(stands: Annotated[Callable[[], bool], Depends(watching(Right.LOOK))]) -> Response:
         async def events() -> AsyncIterator[bytes]:
             subscriber = live.subscribe()
             try:
                 yield b": esplanade\n\n"
-                async for data in subscriber.events():
+                async for data in subscriber.events(stands):
                     yield data
             finally:
                 live.unsubscribe(subscriber)
@@ -106,7 +114,12 @@ def routes(
             headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
         )
 
-    @router.get("/zones/{zone}/history", responses=said(History, "one zone's past"), response_class=Response)
+    @router.get(
+        "/zones/{zone}/history",
+        dependencies=look,
+        responses=said(History, "one zone's past"),
+        response_class=Response,
+    )
     def get_history(zone: str, minutes: Annotated[int, Query(ge=1, le=MINUTES_MAX)] = 60) -> Response:
         if zone not in site.zone_ids:
             known = ", ".join(site.zone_ids)
@@ -117,6 +130,7 @@ def routes(
 
     @router.get(
         "/figures",
+        dependencies=look,
         responses=said(Summary, "the last minutes stored, in few numbers"),
         response_class=Response,
     )
@@ -144,7 +158,12 @@ def routes(
             )
         )
 
-    @router.get("/alerts", responses=said(AlertList, "alerts, newest first"), response_class=Response)
+    @router.get(
+        "/alerts",
+        dependencies=look,
+        responses=said(AlertList, "alerts, newest first"),
+        response_class=Response,
+    )
     def get_alerts(
         is_open: Annotated[bool | None, Query(alias="open")] = None,
         limit: Annotated[int, Query(ge=1, le=ALERTS_MAX)] = 100,
@@ -152,7 +171,12 @@ def routes(
         stored = records.alerts(is_open=is_open, limit=limit)
         return reply(AlertList(alerts=tuple(_ALERT.decode(body) for body in stored)))
 
-    @router.get("/alerts/{alert}", responses=said(AlertDetail, "one alert"), response_class=Response)
+    @router.get(
+        "/alerts/{alert}",
+        dependencies=look,
+        responses=said(AlertDetail, "one alert"),
+        response_class=Response,
+    )
     def get_alert(alert: str) -> Response:
         body = records.alert(alert)
         if body is None:
@@ -177,7 +201,10 @@ def routes(
         )
 
     @router.get(
-        "/devices", responses=said(Devices, "agents, cameras, refused messages"), response_class=Response
+        "/devices",
+        dependencies=[needs(Right.DEVICES)],
+        responses=said(Devices, "agents, cameras, refused messages"),
+        response_class=Response,
     )
     def get_devices() -> Response:
         state = live.state()
@@ -202,7 +229,7 @@ def routes(
             )
         )
 
-    @router.get("/openapi.json", include_in_schema=False, response_class=Response)
+    @router.get("/openapi.json", dependencies=look, include_in_schema=False, response_class=Response)
     def get_openapi(request: Request) -> Response:
         return Response(msgspec.json.encode(request.app.openapi()), media_type="application/json")
 

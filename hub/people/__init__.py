@@ -1,0 +1,1 @@
+"""Who people are: users, passwords, sessions, tokens, links, and what two of them do together."""
