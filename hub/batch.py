@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from contract.messages import Alert
+from hub.audit import AuditEntry
 from hub.monitor import Transition
 from hub.streams import Stream
 
@@ -107,6 +108,7 @@ class Batch:
     )  # readings too late for (zone, minute)
     camera_minutes: dict[tuple[str, int], CameraMinute] = field(default_factory=dict)
     line_minutes: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
     memory: bytes | None = None
 
     def judged(self) -> Batch:
@@ -118,6 +120,7 @@ class Batch:
             alerts_off_broker=self.alerts_off_broker,
             deliveries=self.deliveries,
             zone_minutes=self.zone_minutes,
+            audit=self.audit,
         )
 
     @property
@@ -138,6 +141,7 @@ class Batch:
             or self.zone_late
             or self.camera_minutes
             or self.line_minutes
+            or self.audit
             or self.memory is not None
         )
 

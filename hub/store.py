@@ -19,7 +19,7 @@ import msgspec
 
 from contract import limits
 from contract.instants import to_ms
-from hub import migrate
+from hub import audit, migrate
 from hub.batch import Batch, StoredReading
 from hub.streams import Stream, Streams
 
@@ -105,6 +105,8 @@ class Store:
             self._write_refusals(batch)
             self._write_alerts(batch)
             self._write_minutes(batch)
+            for entry in batch.audit:
+                audit.append(self._db, entry)
             if batch.memory is not None:
                 self._db.execute("UPDATE memory SET at_ms = ?, state = ?", (batch.at_ms, batch.memory))
 

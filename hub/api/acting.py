@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from contract.instants import from_ms
 from contract.messages import Alert
 from hub import alerts
+from hub.acted import acted, granted
 from hub.api.allowed import acting, name_of
 from hub.api.answers import AlertAnswer, OutOfServiceAnswer, Permit, reply, said
 from hub.batch import Batch
@@ -115,7 +116,7 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
             )
         raise alerts.closed_before(past)
 
-    async def act(alert: str, action: Action) -> Response:
+    async def act(alert: str, action: Action, actor: Actor) -> Response:
         # all of it in the judge's thread: two people may press at once, and only one of them is first
         def do(batch: Batch, now_ms: int) -> Alert:
             try:
@@ -126,6 +127,7 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
                     raise
                 transitions = (act_on_closed(action, past, now_ms),)
             judge.note_transitions(transitions, batch)
+            batch.audit.append(acted(action, via=actor.via, at_ms=batch.at_ms))
             return next(one.alert for one in reversed(transitions) if one.alert.alert == alert)
 
         return reply(AlertAnswer(alert=await ask(do)))
@@ -134,31 +136,34 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
 
     @router.post("/alerts/{alert}/acknowledge", responses=answer, response_class=Response)
     async def acknowledge(alert: str, body: AcknowledgeBody, actor: Handling) -> Response:
-        return await act(alert, Acknowledge(alert=alert, by=name_of(actor, body.by)))
+        return await act(alert, Acknowledge(alert=alert, by=name_of(actor, body.by)), actor)
 
     @router.post("/alerts/{alert}/shelve", responses=answer, response_class=Response)
     async def shelve(alert: str, body: ShelveBody, actor: Handling) -> Response:
         return await act(
-            alert, Shelve(alert=alert, by=name_of(actor, body.by), reason=body.reason, minutes=body.minutes)
+            alert,
+            Shelve(alert=alert, by=name_of(actor, body.by), reason=body.reason, minutes=body.minutes),
+            actor,
         )
 
     @router.post("/alerts/{alert}/unshelve", responses=answer, response_class=Response)
     async def unshelve(alert: str, body: UnshelveBody, actor: Handling) -> Response:
-        return await act(alert, Unshelve(alert=alert, by=name_of(actor, body.by)))
+        return await act(alert, Unshelve(alert=alert, by=name_of(actor, body.by)), actor)
 
     @router.post("/alerts/{alert}/close", responses=answer, response_class=Response)
     async def close(alert: str, body: CloseBody, actor: Handling) -> Response:
         return await act(
             alert,
             Close(alert=alert, by=name_of(actor, body.by), disposition=body.disposition, cause=body.cause),
+            actor,
         )
 
     @router.post("/permits", status_code=201, responses=said(Permit, "granted", 201), response_class=Response)
     async def permit(body: PermitBody, actor: Permitting) -> Response:
         by = name_of(actor, body.by)
 
-        def do(_batch: Batch, now_ms: int) -> Permit:
-            granted = monitor.grant_permit(
+        def do(batch: Batch, now_ms: int) -> Permit:
+            permit = monitor.grant_permit(
                 body.place,
                 body.kinds,
                 now_ms + body.minutes * MINUTE_MS,
@@ -166,12 +171,13 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
                 reason=body.reason,
                 now_ms=now_ms,
             )
+            batch.audit.append(granted(permit, via=actor.via, at_ms=batch.at_ms))
             return Permit(
-                place=granted.place,
-                kinds=granted.kinds,
-                until=from_ms(granted.until_ms),
-                by=granted.by,
-                reason=granted.reason,
+                place=permit.place,
+                kinds=permit.kinds,
+                until=from_ms(permit.until_ms),
+                by=permit.by,
+                reason=permit.reason,
             )
 
         return reply(await ask(do), 201)
@@ -191,6 +197,7 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
                 rule=body.rule, subject=body.subject, by=by, until_ms=until_ms, reason=body.reason
             )
             judge.note_transitions(monitor.act(action, now_ms), batch)
+            batch.audit.append(acted(action, via=actor.via, at_ms=batch.at_ms))
             return OutOfServiceAnswer(
                 rule=body.rule, subject=body.subject, until=from_ms(until_ms), by=by, reason=body.reason
             )
