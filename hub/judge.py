@@ -156,15 +156,23 @@ class Judge:
     # --- start -------------------------------------------------------------------------------------------
 
     def recall(self) -> None:
-        """Rebuilds what the monitor saw last from stored readings, statuses and health. Call before `start`."""
-        newest_ms = self._store.newest_ms()
+        """Rebuilds what the monitor saw last from stored readings, statuses and health. Call before `start`.
+
+        On media time what was stored and not yet judged is held once more, to be judged.
+        """
+        newest_ms, judged_ms = self._store.newest_ms(), self._monitor.stepped_ms
         if self._pace is not None:
-            self._ingest.newest_ms = self._pace.stepped_ms = newest_ms
-        now_ms = self.now_ms
-        rows = self._store.recent(since_ms=now_ms - RECALL_MS)
+            self._ingest.newest_ms, self._pace.stepped_ms = newest_ms, judged_ms
+        now_ms = self.now_ms if self._pace is None else newest_ms or 0
+        rows = self._store.recent(since_ms=min(now_ms, judged_ms or now_ms) - RECALL_MS)
         rows.sort(key=lambda row: row.captured_to_ms)
         for row in rows:
-            self._monitor.recall(corrected(row.payload, row.offset_ms))
+            observation = corrected(row.payload, row.offset_ms)
+            if self._pace is not None and (judged_ms is None or row.captured_to_ms > judged_ms):
+                self._pace.hold(observation)
+                self._held_s = time.monotonic()
+            else:
+                self._monitor.recall(observation)
         for fact in self._ingest.said_before(self._store.said()):
             self._hear(fact)
 

@@ -111,6 +111,11 @@ class Monitor:
                 one.captured_ms, one.heard_ms = mark.captured_ms, mark.heard_ms
                 one.period_ms, one.good_readings = mark.period_ms, mark.good_readings
 
+    @property
+    def stepped_ms(self) -> int | None:
+        """The last instant judged, also by the hub before this one; None: none yet."""
+        return self._stepped_ms
+
     # --- in ------------------------------------------------------------------------------------------------
 
     def observe(self, observation: Observation, *, received_ms: int) -> None:

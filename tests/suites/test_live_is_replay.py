@@ -6,8 +6,11 @@ import io
 import random
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -59,37 +62,71 @@ def arrivals(seed: int) -> list[list[Reading]]:
     return batches
 
 
+class Told(NamedTuple):
+    """Transitions as stored, in order, and the run that they are of."""
+
+    live: list[bytes]
+    run: str
+
+
+def play(inside: HubInside, batches: Sequence[list[Reading]], chance: random.Random, total: int) -> int:
+    """Puts the batches in, with ticks and rounds in between; returns how many readings were heard by then."""
+    for batch in batches:
+        for one in batch:
+            inside.put_reading(one)
+        total += len(batch)
+        if chance.random() < 0.3:  # a round of its own
+            inside.until(lambda: inside.hub.judge.readings == total)  # noqa: B023
+        if chance.random() < 0.02:  # long enough for ticks in between
+            time.sleep(0.3)
+    inside.until(lambda: inside.hub.judge.readings == total)
+    return total
+
+
+def to_the_end(inside: HubInside, folder: Path) -> Told:
+    inside.until(lambda: inside.hub.judge.now_ms == START_MS + 110_000)
+    inside.until(lambda: inside.hub.live.state().at.endswith("18:01:50.000Z"))  # type: ignore[union-attr]
+    with closing(sqlite3.connect(folder / "hub.sqlite3")) as db:
+        live = [body for (body,) in db.execute("SELECT body FROM transitions ORDER BY id")]
+    return Told(live, inside.hub.store.run)
+
+
+def replayed(folder: Path, batches: Sequence[list[Reading]], run: str) -> bytes:
+    file = folder / "readings.jsonl"
+    lines = [msgspec.json.encode(one) for batch in batches for one in batch]
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    site = read_site(folder / "site.yaml")
+    out = io.BytesIO()
+    replay(read_readings(file, site), site=site, assessment=None, alerts_out=out, run=run)
+    return out.getvalue()
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_byte_for_byte(tmp_path: Path, seed: int) -> None:
     batches = arrivals(seed)
     with HubInside(tmp_path, square=SQUARE) as inside:
-        chance = random.Random(seed)
-        total = 0
-        for batch in batches:
-            for one in batch:
-                inside.put_reading(one)
-            total += len(batch)
-            if chance.random() < 0.3:  # a round of its own
-                inside.until(lambda: inside.hub.judge.readings == total)  # noqa: B023
-            if chance.random() < 0.02:  # long enough for ticks in between
-                time.sleep(0.3)
-        end_ms = START_MS + 110_000
-        inside.until(lambda: inside.hub.judge.readings == total and inside.hub.judge.now_ms == end_ms)
-        run = inside.hub.store.run
-        with closing(sqlite3.connect(tmp_path / "hub.sqlite3")) as db:
-            inside.until(lambda: inside.hub.live.state().at.endswith("18:01:50.000Z"))  # type: ignore[union-attr]
-            live = [body for (body,) in db.execute("SELECT body FROM transitions ORDER BY id")]
-
-    file = tmp_path / "readings.jsonl"
-    lines = [msgspec.json.encode(one) for batch in batches for one in batch]
-    file.write_bytes(b"\n".join(lines) + b"\n")
-    site = read_site(tmp_path / "site.yaml")
-    out = io.BytesIO()
-    replay(read_readings(file, site), site=site, assessment=None, alerts_out=out, run=run)
-    assert b"".join(one + b"\n" for one in live) == out.getvalue()
-    events = [msgspec.json.decode(one)["event"] for one in live]
-    assert {one["rule"] for one in (msgspec.json.decode(line)["alert"] for line in live)} == {
+        play(inside, batches, random.Random(seed), 0)
+        told = to_the_end(inside, tmp_path)
+    assert b"".join(one + b"\n" for one in told.live) == replayed(tmp_path, batches, told.run)
+    events = [msgspec.json.decode(one)["event"] for one in told.live]
+    assert {one["rule"] for one in (msgspec.json.decode(line)["alert"] for line in told.live)} == {
         "vehicle.unauthorised",
         "sensor.silent",
     }
     assert {"open", "return", "close"} <= set(events)
+
+
+@pytest.mark.parametrize("seed", [3, 10])
+def test_byte_for_byte_over_a_restart(tmp_path: Path, seed: int) -> None:
+    """Readings that were stored and whose instant was not yet judged are judged by the next hub."""
+    batches = arrivals(seed)
+    chance = random.Random(seed)
+    stops = sorted(chance.sample(range(1, len(batches)), 2))
+    inside = HubInside(tmp_path, square=SQUARE)
+    heard = 0
+    for first, last in pairwise([0, *stops, len(batches)]):
+        with inside:
+            heard = play(inside, batches[first:last], chance, heard)
+            if last == len(batches):
+                told = to_the_end(inside, tmp_path)
+    assert b"".join(one + b"\n" for one in told.live) == replayed(tmp_path, batches, told.run)
