@@ -18,6 +18,7 @@ demo: ## the main job on this machine: broker, hub, one agent, the page (ARGS=--
 
 test: setup page ## set everything up and run the tests (ARGS goes to pytest)
 	@sh deploy/build/system_parts.sh
+	@$(PY) -m deploy.build.test_provider
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup ## ruff, types, the import order, the lock, licences and SBOM, what must not be in git
@@ -45,6 +46,7 @@ page: setup ## what the page takes from npm, into hub/dashboard/vendor
 lock: setup ## write requirements/ and package-lock.json from pyproject.toml and package.json (ARGS=--upgrade: newest)
 	@sh deploy/build/lock.sh $(ARGS)
 	@$(PY) -m deploy.build.page_vendor --lock
+	@$(PY) -m deploy.build.test_provider --lock
 
 clean: ## remove what was built (.venv stays; rm -rf .venv .uv takes that too)
 	rm -rf build dist node_modules hub/dashboard/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -28,6 +28,7 @@ SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "demo": (("edge", "hub"), ("demo",)),
     "dev": (("edge", "hub", "models", "scenes", "oidc", "messengers", "parquet", "pdf"), ("dev",)),
 }
+NPM_FOLDERS = (ROOT, ROOT / "tests" / "provider")
 AGAIN = "run `make lock`"
 
 Stated = Mapping[str, Sequence[str]]
@@ -106,16 +107,18 @@ def faults(
         yield f"{where}: {idle} is pinned, but nothing asks for it; {AGAIN}"
 
 
-def npm_faults(package: dict[str, Any], lock: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with package-lock.json."""
+def npm_faults(
+    package: dict[str, Any], lock: dict[str, Any], where: str = "package-lock.json"
+) -> Iterator[str]:
+    """What is wrong with a lock of npm."""
     if lock["packages"][""].get("dependencies") != package["dependencies"]:
-        yield f"package-lock.json: not of this package.json; {AGAIN}"
+        yield f"{where}: not of this package.json; {AGAIN}"
     for path, entry in lock["packages"].items():
         if path and not entry.get("integrity", "").startswith("sha512-"):
-            yield f"package-lock.json: {path} has no sha512 integrity; {AGAIN}"
+            yield f"{where}: {path} has no sha512 integrity; {AGAIN}"
     for name, version in package["dependencies"].items():
         if not version[:1].isdigit():
-            yield f"package.json: {name} {version} is no exact version"
+            yield f"{where}: {name} {version} is no exact version"
 
 
 def main() -> int:
@@ -130,11 +133,13 @@ def main() -> int:
         for fault in faults(name, locks[name], wanted(pyproject, extras, groups), dev, said)
     ]
     found += faults("uv", locks["uv"], [Requirement("uv")], dev, said)
-    found += npm_faults(
-        json.loads((ROOT / "package.json").read_text(encoding="utf-8")),
-        json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8")),
-    )
-    for path in (*sorted(folder.glob("*.txt")), ROOT / "package-lock.json"):
+    for npm_folder in NPM_FOLDERS:
+        found += npm_faults(
+            json.loads((npm_folder / "package.json").read_text(encoding="utf-8")),
+            json.loads((npm_folder / "package-lock.json").read_text(encoding="utf-8")),
+            (npm_folder / "package-lock.json").relative_to(ROOT).as_posix(),
+        )
+    for path in (*sorted(folder.glob("*.txt")), *(one / "package-lock.json" for one in NPM_FOLDERS)):
         if "://" in path.read_text(encoding="utf-8"):
             found.append(f"{path.relative_to(ROOT)}: holds an address; {AGAIN}")
     for line in found:

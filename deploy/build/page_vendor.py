@@ -100,11 +100,12 @@ def npm_command() -> list[str]:
     return [found]
 
 
-def npm(*arguments: str) -> None:
+def npm(*arguments: str, folder: Path = ROOT) -> None:
+    """Runs npm in `folder`, without the scripts of packages. Raises SystemExit."""
     command = [*npm_command(), *arguments, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     env = dict(os.environ)
     env["PATH"] = f"{Path(command[0]).parent}{os.pathsep}{env.get('PATH', '')}"
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(
             f"esplanade: npm {arguments[0]} failed ({done.returncode}); is the npm registry reachable?\n"
