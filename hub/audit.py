@@ -52,6 +52,7 @@ class StoredEntry(Struct, frozen=True):
     action: str
     subject: str
     detail: str
+    previous: bytes
     hash: bytes
 
 
@@ -79,8 +80,9 @@ def append(db: sqlite3.Connection, entry: AuditEntry) -> bytes:
     row = (last + 1, entry.at_ms, *texts, _text(entry.detail))
     head = chained(previous, canonical(*row))
     db.execute(
-        "INSERT INTO audit (seq, at_ms, actor, via, action, subject, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, head),
+        "INSERT INTO audit (seq, at_ms, actor, via, action, subject, detail, previous, hash) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, previous, head),
     )
     db.execute("UPDATE audit_head SET seq = ?, hash = ?", (last + 1, head))
     return head

@@ -1,4 +1,5 @@
--- The audit log: see hub/audit.py for the chain. `seq` has no gap.
+-- The audit log: see hub/audit.py for the chain. `seq` has no gap; `previous` is the hash of the entry before, kept so
+-- that a check can say which of two entries was changed.
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
     at_ms INTEGER NOT NULL,
@@ -7,6 +8,7 @@ CREATE TABLE audit (
     action TEXT NOT NULL,
     subject TEXT NOT NULL,
     detail TEXT NOT NULL,
+    previous BLOB NOT NULL,
     hash BLOB NOT NULL
 );
 
@@ -19,6 +21,17 @@ CREATE TABLE audit_head (
     pruned INTEGER NOT NULL
 );
 INSERT INTO audit_head (id, seq, hash, pruned) VALUES (1, 0, zeroblob(32), 0);
+
+-- What a run of retention has removed of one table so far, until the entry about it is in the log.
+CREATE TABLE removals (
+    kept TEXT PRIMARY KEY,
+    began_ms INTEGER NOT NULL,
+    before_ms INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    oldest_ms INTEGER,
+    newest_ms INTEGER,
+    digest BLOB NOT NULL
+) WITHOUT ROWID;
 
 -- Against our own mistakes, not against who opens the file: that is what the chain and the anchors are for.
 CREATE TRIGGER audit_never_changed BEFORE UPDATE ON audit BEGIN
