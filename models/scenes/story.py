@@ -87,7 +87,7 @@ class CameraPlan(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Layout(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A place. `places` are named polygons where people appear, linger or leave; `lanes` are vehicles' paths.
 
-    `zones`, `areas`, `assets` go into the site file as they stand.
+    `zones`, `areas`, `assets` go into the site file as they stand. `cell_m`: side of the site's cells.
     """
 
     layout: Identifier
@@ -101,6 +101,7 @@ class Layout(_Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cameras: dict[str, CameraPlan]
     places: dict[str, Polygon]
     lanes: dict[str, tuple[Point, ...]]
+    cell_m: float = 2.0
     gates: tuple[Gate, ...] = ()
     zones: tuple[dict[str, Any], ...] = ()
     areas: tuple[dict[str, Any], ...] = ()

@@ -17,7 +17,7 @@ CLICK_PX: Final = 3.0
 """Steps to which a click falls on a picture: what a careful operator with a mouse reaches. [E]"""
 
 
-OBSTACLES: Final = ("wall", "fence", "stall", "kiosk", "planter", "shelter")
+OBSTACLES: Final = ("building", "wall", "fence", "stall", "kiosk", "planter", "shelter")
 """What the site file names as ground that nobody can stand on; poles and trees are too small to matter."""
 
 
@@ -47,7 +47,7 @@ def write(path: Path, story: Story, layout: Layout, clicks: bool = False) -> Sha
         "name": f"{layout.title} (invented)",
         "origin": msgspec.to_builtins(layout.origin),
         "time_zone": layout.time_zone,
-        "cell_m": 2.0,
+        "cell_m": layout.cell_m,
         "replay_start": story.start,
         "cameras": [_plain(camera) for camera in unique],
     }
