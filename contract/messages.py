@@ -293,3 +293,13 @@ class Alert(_Message, frozen=True, kw_only=True):
     advice: tuple[str, ...]
     certainty: Text
     disposition: str | None = None
+
+
+class AuditHead(_Message, frozen=True, kw_only=True):
+    """The newest entry of the hub's audit log. Who keeps these can tell later that nothing before was changed."""
+
+    schema: Schema
+    site: Identifier
+    at: Instant
+    seq: Annotated[int, Meta(ge=0, description="number of the newest entry; 0 is an empty log")]
+    hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="SHA-256 of that entry, hex")]

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from contract import limits
-from contract.messages import Ack, AgentStatus, Alert, CameraHealth, Reading, ZoneState
+from contract.messages import Ack, AgentStatus, Alert, AuditHead, CameraHealth, Reading, ZoneState
 
 PREFIX = "esplanade/v1"
 
@@ -21,6 +21,7 @@ class Said(StrEnum):
     ACK = "ack"
     ZONE = "zone"
     ALERT = "alert"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,11 @@ ZONE = Topic(Said.ZONE, "{site}/hub/zone/{zone}", 1, True, "every second", ZoneS
 ALERT = Topic(
     Said.ALERT, "{site}/hub/alert/{alert}", 1, True, "on transition; empty when closed", Alert, "hub"
 )
+AUDIT = Topic(
+    Said.AUDIT, "{site}/hub/audit", 1, True, "when the audit log has grown, within 10 s", AuditHead, "hub"
+)
 
-TOPICS: tuple[Topic, ...] = (STATUS, READING, HEALTH, ACK, ZONE, ALERT)
+TOPICS: tuple[Topic, ...] = (STATUS, READING, HEALTH, ACK, ZONE, ALERT, AUDIT)
 # No topic of ours is longer. Whoever may write can make up others of 64 KiB each: those are worked out anew each time.
 KEPT_LENGTH = 256
 _FROM_EDGE = {topic.said: topic for topic in TOPICS if topic.sender == "edge"}

@@ -11,6 +11,8 @@ import msgspec
 
 from contract.homography import NotFittable
 from contract.yaml_file import FileError
+from hub import record_commands
+from hub.anchors import AnchorError
 from hub.app import CannotListen, create_app, version
 from hub.assessment import read_assessment
 from hub.config import (
@@ -31,7 +33,16 @@ from hub.truth import read_truth
 
 FAILED = 2
 # Each says in its text what to do; anything else is our own failure and keeps its traceback.
-EXPECTED = (FileError, ConfigError, StoreError, CannotListen, ReplayError, NotFittable, UnusableMemory)
+EXPECTED = (
+    FileError,
+    ConfigError,
+    StoreError,
+    CannotListen,
+    ReplayError,
+    NotFittable,
+    UnusableMemory,
+    AnchorError,
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument(
         "--zones", type=Path, metavar="ZONES.jsonl", help="also write every zone's state each second"
     )
+    record_commands.add(commands)
     return parser
 
 
@@ -84,6 +96,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
+        if "records" in asked:
+            return record_commands.run(asked)
         if asked.command == "replay":
             return _replay(asked)
         found = _settings(asked)

@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from importlib.metadata import version as installed_version
 
 import uvicorn
 
+from hub import life
+from hub.anchoring import Anchoring
 from hub.api.application import application
 from hub.api.describe import describe
 from hub.api.guard import Access
@@ -101,7 +104,8 @@ class Hub:
             self._socket = opened.enter_context(listening(settings.listen.host, settings.listen.port))
             self.store = opened.enter_context(Store(settings.database))
             self.records = opened.enter_context(closing(Records(settings.database)))
-            self._wire(assessment, clock or WallClock())
+            self._clock = clock or WallClock()
+            self._wire(assessment, self._clock)
             self.judge.recall()
             self._server = self._new_server()
             self._opened = opened.pop_all()
@@ -142,6 +146,14 @@ class Hub:
             inbox=self.judge.inbox,
             clock=clock,
             on_connected=self.judge.connected,
+        )
+        self.anchoring = Anchoring(
+            database=settings.database,
+            link=self.link,
+            site=self.site.site,
+            file=settings.anchor_file,
+            every_s=settings.anchor_every_s,
+            clock=clock,
         )
         self.web = application(
             site=self.site,
@@ -186,17 +198,41 @@ class Hub:
         # all that is there by now stays: a full collection would look through it again and again (measured: 65 ms)
         gc.collect()
         gc.freeze()
+        self._note_start()
         self.judge.start(self.link)
         self.link.start()
         self.dispatcher.start()
+        self.anchoring.start()
+
+    def _note_start(self) -> None:
+        settings = self.settings
+        detail = {
+            "version": version(),
+            "run": self.store.run,
+            "pages": settings.listen.url,
+            "config_sha256": settings.config_sha256,
+            "site_sha256": life.file_sha256(settings.site),
+            "assessment_sha256": life.file_sha256(settings.assessment) if settings.assessment else None,
+        }
+        self.store.note(
+            *life.started(self.store.last_start(), detail, site=self.site.site, at_ms=self._clock())
+        )
 
     def _stop_parts(self) -> None:
         self.live.close()
         self.dispatcher.stop()
         self.link.stop()
         self.judge.stop()
+        self._note_stop()
+        self.anchoring.stop()
         self._opened.close()
         gc.unfreeze()
+
+    def _note_stop(self) -> None:
+        try:
+            self.store.note(life.stopped(site=self.site.site, at_ms=self._clock()))
+        except sqlite3.Error as error:  # the next start will say that this one did not stop in order
+            log.error("database %s: %s; the stop is not in the audit log", self.settings.database, error)
 
     def run(self) -> None:
         """Serves until SIGINT or SIGTERM, in the main thread, and leaves everything in order."""

@@ -22,6 +22,9 @@ DOMAIN = b"esplanade audit 1\n"
 GENESIS = bytes(32)
 # Not a person: what the hub does by itself.
 HUB = "hub"
+# Entries that the check itself reads: retention has removed all up to one; the database came out of a backup.
+CHECKPOINT = "audit.checkpoint"
+RESTORED = "backup.restore"
 
 _DETAIL = msgspec.json.Encoder(order="sorted", enc_hook=str)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import stat
@@ -78,6 +79,13 @@ class RetentionPart(_Part):
     minutes_days: Annotated[int, Meta(ge=1, le=3660)] = 365
 
 
+class AuditPart(_Part):
+    """Where heads of the audit log are written down besides MQTT, and at most how often. Keep it off this disk."""
+
+    anchor_file: str | None = None
+    anchor_every_s: Annotated[int, Meta(ge=1, le=86_400)] = 60
+
+
 class Config(_Part):
     """What the file holds. `clock: media` is for replays and exercises: now is the newest capture time accepted.
 
@@ -93,6 +101,7 @@ class Config(_Part):
     webhooks: tuple[WebhookPart, ...] = ()
     truth: str | None = None
     retention: RetentionPart = msgspec.field(default_factory=RetentionPart)
+    audit: AuditPart = msgspec.field(default_factory=AuditPart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,9 @@ class Settings:
     token_file: Path | None = None
     token_is_new: bool = False
     truth: Path | None = None
+    anchor_file: Path
+    anchor_every_s: int
+    config_sha256: str
 
 
 def read_config(path: Path | str) -> Config:
@@ -212,7 +224,17 @@ def settings(config: Config, *, folder: Path) -> Settings:
         truth=at(config.truth) if config.truth else None,
         webhooks=webhooks,
         retention=Retention(config.retention.readings_hours, config.retention.minutes_days),
+        anchor_file=anchor_file(config, folder),
+        anchor_every_s=config.audit.anchor_every_s,
+        config_sha256=hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest(),
     )
+
+
+def anchor_file(config: Config, folder: Path) -> Path:
+    """Where heads of the audit log are written down; beside the database unless the file says otherwise."""
+    if config.audit.anchor_file is not None:
+        return (folder / config.audit.anchor_file).resolve()
+    return (folder / config.database).resolve().parent / "audit-anchors.txt"
 
 
 def _token(path: Path) -> tuple[str, bool]:

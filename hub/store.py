@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
 from contract import limits
 from contract.instants import to_ms
-from hub import audit, migrate
+from hub import audit, life, migrate
+from hub.audit import AuditEntry
 from hub.batch import Batch, StoredReading
 from hub.streams import Stream, Streams
 
@@ -109,6 +110,15 @@ class Store:
                 audit.append(self._db, entry)
             if batch.memory is not None:
                 self._db.execute("UPDATE memory SET at_ms = ?, state = ?", (batch.at_ms, batch.memory))
+
+    def note(self, *entries: AuditEntry) -> None:
+        """Adds entries to the audit log that belong to no batch. Raises sqlite3.Error."""
+        with self._transaction():
+            for entry in entries:
+                audit.append(self._db, entry)
+
+    def last_start(self) -> tuple[str, dict[str, Any]] | None:
+        return life.last_start(self._db)
 
     def _write_readings(self, batch: Batch) -> None:
         self._db.executemany(

@@ -1,0 +1,236 @@
+"""`esplanade-hub audit | keys | documents | backup | restore`: the records, from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.instants import from_ms
+from hub import anchors, audit, audit_check, migrate
+from hub.audit import AuditEntry
+from hub.audit_check import Checked
+from hub.config import Config, ConfigError, anchor_file, read_config
+from hub.store import BUSY_TIMEOUT_MS, Store, StoreError
+
+FAILED, WRONG = 2, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files that a command works on: those of a configuration, or a database named by itself (a copy)."""
+
+    config: Config | None
+    folder: Path
+    database: Path
+
+    @property
+    def anchor_file(self) -> Path | None:
+        return None if self.config is None else anchor_file(self.config, self.folder)
+
+
+def add(commands: Any) -> None:
+    """Adds the commands to the parser; each sets `records`, which does it."""
+    log = commands.add_parser("audit", help="the audit log: verify, print its head, export")
+    parts = log.add_subparsers(dest="part", required=True)
+    verify = parts.add_parser("verify", help="find any entry that was changed, removed, put in or moved")
+    _add_place(verify)
+    verify.add_argument(
+        "--anchor", type=Path, action="append", default=[], metavar="FILE", help="hold it against this file"
+    )
+    verify.add_argument(
+        "--head", action="append", default=[], metavar="HASH", help="an entry with this hash must be there"
+    )
+    verify.add_argument(
+        "--restored",
+        type=int,
+        metavar="N",
+        help="entry N, a restore from a backup, is known to be right: what it lost is no finding",
+    )
+    verify.set_defaults(records=_verify)
+    head = parts.add_parser("head", help="number and hash of the newest entry")
+    _add_place(head)
+    head.add_argument("--letter", action="store_true", help="as a message to mail to somebody outside")
+    head.set_defaults(records=_head)
+    export = parts.add_parser("export", help="every entry as a line of JSON")
+    _add_place(export)
+    export.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: standard output")
+    export.set_defaults(records=_export)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.yaml")
+    parser.add_argument(
+        "--database", type=Path, metavar="FILE", help="a copy of a database, without its CONFIG"
+    )
+
+
+def place(asked: argparse.Namespace) -> Place:
+    """Raises FileError or ConfigError."""
+    if asked.config is not None:
+        config, folder = read_config(asked.config), asked.config.resolve().parent
+        database = asked.database.resolve() if asked.database else (folder / config.database).resolve()
+        return Place(config, folder, database)
+    if asked.database is None:
+        raise ConfigError("name the hub's configuration file, or --database with a copy of its database")
+    return Place(None, Path.cwd(), asked.database.resolve())
+
+
+def reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection to a database of this schema. Raises StoreError."""
+    if not path.is_file():
+        raise StoreError(f"database {path}: there is no such file")
+    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    return db
+
+
+def writing(path: Path) -> sqlite3.Connection:
+    """A second writing connection beside a hub that may run. Makes or updates the database where none runs."""
+    try:
+        known = 0
+        if path.is_file():
+            with closing(reading(path)) as db:
+                known = migrate.version(db)
+        if known != migrate.scripts()[-1][0]:
+            Store(path).close()
+        db = sqlite3.connect(path, isolation_level=None)
+        db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA temp_store = MEMORY")
+    except sqlite3.Error as error:
+        raise StoreError(f"database {path}: {error}") from None
+    return db
+
+
+def entry(action: str, subject: str, **detail: object) -> AuditEntry:
+    """What somebody at this machine's command line did: the name is that of their account here."""
+    try:
+        who = getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        who = "unknown account"
+    now_ms = time.time_ns() // 1_000_000
+    return AuditEntry(
+        at_ms=now_ms, actor=who, via="command", action=action, subject=subject, detail=dict(detail)
+    )
+
+
+def note(db: sqlite3.Connection, one: AuditEntry) -> None:
+    """Writes an entry about something that changed nothing in the database."""
+    db.execute("BEGIN IMMEDIATE")
+    audit.append(db, one)
+    db.execute("COMMIT")
+
+
+# --- audit -----------------------------------------------------------------------------------------------
+
+
+def _verify(asked: argparse.Namespace) -> int:
+    found = place(asked)
+    files = list(asked.anchor)
+    own = found.anchor_file
+    if own is not None and own not in files and own.is_file():
+        files.append(own)
+    known, unread = [], []
+    for file in files:
+        read, bad = anchors.read(file)
+        known += read
+        unread += [f"{file}:{number}" for number in bad]
+    try:
+        heads = [bytes.fromhex(one) for one in asked.head]
+    except ValueError:
+        raise ConfigError("--head: a hash is 64 hexadecimal digits") from None
+    try:
+        with closing(reading(found.database)) as db:
+            checked = audit_check.check(db, anchors=known, heads=heads, restored=asked.restored)
+    except sqlite3.Error as error:
+        raise StoreError(f"database {found.database}: the audit log can not be read: {error}") from None
+    for line in unread:
+        print(f"note: {line} is no anchor and was left out")
+    return _say(checked, files=files, heads=len(heads))
+
+
+def _say(checked: Checked, *, files: list[Path], heads: int) -> int:
+    finding = checked.finding
+    if finding is not None:
+        print(f"WRONG: {finding.wrong} at entry {finding.seq}: {finding.text}")
+        print(
+            f"entries {checked.first} to {finding.seq - 1} are as they were written"
+            if finding.seq > checked.first > 0
+            else "no entry can be trusted"
+        )
+        return WRONG
+    print(f"right: entries {checked.first} to {checked.last}, hash of the newest {checked.hash.hex()}")
+    if checked.anchors_before:
+        print(f"note: {checked.anchors_before} anchors are of entries that retention has removed")
+    if checked.anchors or heads:
+        print(f"held against {checked.anchors + heads} anchors from {len(files)} files and the command line")
+    else:
+        print("note: held against no anchor: who could write the database could have made all of it anew")
+    return 0
+
+
+def _head(asked: argparse.Namespace) -> int:
+    found = place(asked)
+    with closing(reading(found.database)) as db:
+        seq, digest = audit.head(db)
+        site = db.execute(
+            "SELECT subject FROM audit WHERE action = 'hub.start' ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+    if asked.letter:
+        anchor = audit_check.Anchor(seq, digest, time.time_ns() // 1_000_000)
+        one = anchors.letter(anchor, site=site[0] if site else "an unnamed site")
+        print(f"Subject: {one.subject}\n\n{one.text}", end="")
+    else:
+        print(f"{seq} {digest.hex()}")
+    return 0
+
+
+def _export(asked: argparse.Namespace) -> int:
+    found = place(asked)
+    if (
+        found.config is not None
+    ):  # who took a copy of the log stands in it; a copy of a database stays as it is
+        with closing(writing(found.database)) as db:
+            note(db, entry("audit.export", str(asked.out or "standard output")))
+    with closing(reading(found.database)) as db:
+        if asked.out is None:
+            _write_entries(db, print)
+        else:
+            with asked.out.open("x", encoding="utf-8") as out:
+                _write_entries(db, lambda line: out.write(line + "\n"))
+    return 0
+
+
+def _write_entries(db: sqlite3.Connection, write: Callable[[str], object]) -> None:
+    for one in audit_check.entries(db):
+        line = {
+            "seq": one.seq,
+            "at_ms": one.at_ms,
+            "at": from_ms(one.at_ms),
+            "actor": one.actor,
+            "via": one.via,
+            "action": one.action,
+            "subject": one.subject,
+            "detail": one.detail,
+            "previous": one.previous.hex(),
+            "hash": one.hash.hex(),
+        }
+        write(json.dumps(line, ensure_ascii=False))
+
+
+def run(asked: argparse.Namespace) -> int:
+    try:
+        code: int = asked.records(asked)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    return code
