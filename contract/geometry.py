@@ -137,17 +137,25 @@ class GroundGrid:
     velocity: Velocity | None = None
 
     def to_wire(self) -> Grid:
-        """Rounded to 0.01 person, clipped to what uint16 holds (655 people in a cell)."""
+        """Rounded to 0.01 person, clipped to what uint16 holds (655 people in a cell).
+
+        A cell whose count or sigma is no number goes out as not observed: it must not read as nobody.
+        """
         velocity = self.velocity
+        known = np.isfinite(self.people) & np.isfinite(self.sigma_people)
+        people, sigma, observed = self.people, self.sigma_people, self.observed
+        if not known.all():
+            people, sigma = np.where(known, people, 0.0), np.where(known, sigma, 0.0)
+            observed = observed & known
         return Grid(
             origin_m=self.frame.origin_m,
             cell_m=self.frame.cell_m,
             columns=self.frame.columns,
             rows=self.frame.rows,
-            people=_pack_u16(self.people, _PEOPLE_SCALE),
-            sigma_people=_pack_u16(self.sigma_people, _PEOPLE_SCALE),
+            people=_pack_u16(people, _PEOPLE_SCALE),
+            sigma_people=_pack_u16(sigma, _PEOPLE_SCALE),
             covered=np.packbits(self.covered, bitorder="little").tobytes(),
-            observed=np.packbits(self.observed, bitorder="little").tobytes(),
+            observed=np.packbits(observed, bitorder="little").tobytes(),
             velocity_n=None if velocity is None else _pack_u16(velocity.n, 1.0),
             velocity_x=None if velocity is None else _pack_i16(velocity.x_m_s, 100.0),
             velocity_y=None if velocity is None else _pack_i16(velocity.y_m_s, 100.0),

@@ -13,13 +13,13 @@ from contract import limits
 from contract.instants import to_ms
 from contract.site_file import read_shared
 from contract.yaml_file import FileError
-from edge.agent import build
+from edge.agent import build, shared_detector
 from edge.combined_file import DensityRefused
 from edge.config import DensityChoice, ModelChoice, read_config
 from edge.detector import ModelUnreadable
 from edge.footage import FootageUnusable
 from edge.ground import Ground, GroundUnusable
-from edge.look import loaded, look
+from edge.look import look
 from edge.map_ground import HeadsUnseen
 from edge.outbox import OutboxUnusable
 from edge.replay import replay
@@ -90,8 +90,9 @@ def _run(asked: argparse.Namespace) -> int:
 
 def _check(asked: argparse.Namespace) -> int:
     config = read_config(asked.config)
-    detector = loaded(config.model)
-    print(f"model {detector.name} {detector.short_sha256}")
+    detector = shared_detector(config)
+    if detector is not None:
+        print(f"model {detector.name} {detector.short_sha256}")
     for choice, camera in config.cameras:
         ground = Ground(camera, config.site.cell_m)
         print(f"camera {camera.id}: {choice.source.said}")

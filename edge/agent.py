@@ -23,6 +23,7 @@ from edge.camera import CameraReader
 from edge.combined_file import DensityRefused
 from edge.config import CameraChoice, Config
 from edge.delivery import Delivery
+from edge.detector import Detector
 from edge.ground import Ground
 from edge.health import WHAT_TO_DO
 from edge.look import Look, loaded, look
@@ -328,11 +329,15 @@ class Agent:
         log.info("agent %s: %s", self._agent, state)
 
 
+def shared_detector(config: Config) -> Detector | None:
+    """Of cameras without a density model of their own, which share one session; None where there is no such camera."""
+    own = (choice.density is not None and choice.density.use != "external" for choice, _ in config.cameras)
+    return None if all(own) else loaded(config.model)
+
+
 def build(config: Config) -> Agent:
     """The wired agent. Raises what its parts raise: model, calibration and outbox errors say what to do."""
-    # Cameras without a density model of their own share one session.
-    own = (choice.density is not None and choice.density.use != "external" for choice, _ in config.cameras)
-    shared = None if all(own) else loaded(config.model)
+    shared = shared_detector(config)
     return Agent(
         config=config,
         look=lambda choice, ground: look(

@@ -116,6 +116,11 @@ def _combined(
     asked_px: tuple[int, int] | None,
 ) -> Look:
     assert density.use != "external"
+    if model.name is not None and Path(model.name).suffix == ".onnx":
+        raise DensityRefused(
+            f"camera {camera.id}: model.name is the file {model.name}, and a {density.use} density model brings its "
+            "detector with it; leave model.name out, or name a model of the manifest"
+        )
     if density.file is None:
         file = _general(camera, model)
     else:

@@ -161,6 +161,11 @@ def test_a_camera_too_low_for_heads_is_told_at_once(calibrated):
         looked(calibrated, ground=low)
 
 
+def test_a_detector_by_file_beside_a_density_model_is_refused_by_name(calibrated, tmp_path):
+    with pytest.raises(DensityRefused, match=r"model.name is the file .*own\.onnx.*leave model.name out"):
+        looked(calibrated, model=ModelChoice(name=str(tmp_path / "own.onnx")))
+
+
 def test_the_general_head_of_the_package_needs_no_file():
     choice = DensityChoice(use="experimental")
     one = look(site=files.SITE, ground=GROUND, model=ModelChoice(height_px=192, width_px=256), density=choice)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import jsonschema
 import msgspec
+import numpy as np
 import pytest
 
 from contract import asyncapi
-from contract.geometry import GridFrame, SiteFrame
+from contract.geometry import GridFrame, GroundGrid, SiteFrame
 from contract.messages import AgentStatus, ModelRef, Reading
 from contract.site_file import read_shared
 from contract.topics import TOPICS
@@ -180,3 +181,16 @@ def test_an_agent_may_run_a_model_for_each_of_its_cameras() -> None:
         models=tuple(ModelRef(name="calibrated", sha256_12=f"{i:012x}") for i in range(64)),
     )
     assert msgspec.json.decode(msgspec.json.encode(status), type=AgentStatus) == status
+
+
+@pytest.mark.parametrize("where", ["people", "sigma_people"])
+def test_a_count_that_is_no_number_goes_out_as_not_observed(where: str) -> None:
+    frame = GridFrame(2.0, 0, 0, 2, 2)
+    values = {"people": np.full((2, 2), 3.0), "sigma_people": np.ones((2, 2))}
+    values[where][0, 1] = np.nan
+    values[where][1, 0] = np.inf
+    seen = np.ones((2, 2), np.bool_)
+    back = GroundGrid.from_wire(GroundGrid(frame, covered=seen, observed=seen, **values).to_wire())
+    assert back.observed.tolist() == [[True, False], [False, True]]
+    assert back.people[back.observed].tolist() == [3.0, 3.0]
+    assert back.covered.all()
