@@ -15,9 +15,9 @@ from msgspec import Meta, Struct
 
 from contract.yaml_file import YamlFile
 from hub.api.guard import TOKEN_MIN_LENGTH, is_loopback
-from hub.judge import Retention
 from hub.mqtt import BrokerAddress
 from hub.notify.webhook import Severity, Webhook
+from hub.retention import Retention
 
 HTTP_PORT = 8080
 MQTT_PORT = 1883
@@ -74,9 +74,18 @@ class WebhookPart(_Part):
     secret_file: str | None = None
 
 
+Days = Annotated[int, Meta(ge=1, le=36_600)] | Literal["never"]
+
+
 class RetentionPart(_Part):
+    """How long what is kept is kept. To keep it for ever is written out: `never`; 0 is refused."""
+
     readings_hours: Annotated[int, Meta(ge=1, le=24 * 366)] = 72
-    minutes_days: Annotated[int, Meta(ge=1, le=3660)] = 365
+    minutes_days: Days = 365
+    alerts_days: Days = 5 * 365
+    refusals_days: Days = 30
+    sessions_days: Days = 90
+    audit_days: Days = 10 * 365
 
 
 class AuditPart(_Part):
@@ -223,11 +232,26 @@ def settings(config: Config, *, folder: Path) -> Settings:
         token_is_new=is_new,
         truth=at(config.truth) if config.truth else None,
         webhooks=webhooks,
-        retention=Retention(config.retention.readings_hours, config.retention.minutes_days),
+        retention=_retention(config.retention),
         anchor_file=anchor_file(config, folder),
         anchor_every_s=config.audit.anchor_every_s,
         config_sha256=hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest(),
     )
+
+
+def _retention(part: RetentionPart) -> Retention:
+    days = {
+        name: None if (value := getattr(part, name)) == "never" else value
+        for name in ("minutes_days", "alerts_days", "refusals_days", "sessions_days", "audit_days")
+    }
+    if days["audit_days"] is not None and (
+        days["alerts_days"] is None or days["alerts_days"] > days["audit_days"]
+    ):
+        raise ConfigError(
+            "retention.audit_days: the audit log is kept at least as long as the alerts that it is about; "
+            "write a larger number or never"
+        )
+    return Retention(readings_hours=part.readings_hours, **days)
 
 
 def anchor_file(config: Config, folder: Path) -> Path:

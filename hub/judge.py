@@ -28,6 +28,7 @@ from hub.live import HubState, LiveFeed
 from hub.media_pace import MediaPace
 from hub.monitor import RECALL_MS, IllegalAction, Monitor
 from hub.mqtt import Link
+from hub.retention import Retention, Run
 from hub.step import Step, Transition
 from hub.store import Store
 from hub.streams import KEPT_MS
@@ -42,15 +43,6 @@ HELD_MAX_S = 2.0  # [E] on media time: nothing came for so long, so the recordin
 STEP_MIN_MS = 100  # half the shortest period: cameras a few milliseconds apart are judged together
 DATABASE_RETRY_S = 1.0
 RETENTION_EVERY_S = 3600.0
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long what was heard is kept. Alerts and their transitions stay."""
-
-    readings_hours: int = 72
-    minutes_days: int = 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +103,7 @@ class Judge:
         self._stepped_ms = 0
         self._ticked_s = 0.0
         self._forgot_s = float("-inf")
+        self._forgetting: Run | None = None
         # what the round in hand writes; after one that failed, what was judged in it and is still to be stored
         self._batch = Batch()
         self._owed: list[tuple[Future[Any], Any]] = []  # answers, given once what was done is on disk
@@ -384,27 +377,29 @@ class Judge:
             self._live.offer(step, self._state(), now_ms=self.now_ms)
 
     def _forget_old(self) -> None:
+        """One step of a run of retention, which begins every hour: a short transaction after each round."""
         streams = self._ingest.streams
         due = time.monotonic() - self._forgot_s >= RETENTION_EVERY_S or streams.crowded
-        if self._media or not due:
+        if self._media or not (due or self._forgetting):
             return
         now_ms = self._clock()
-        readings_before_ms = now_ms - self._retention.readings_hours * HOUR_MS
-        streams_before_ms = min(now_ms - KEPT_MS, readings_before_ms)
+        run = self._forgetting or self._store.retire(self._retention, now_ms=now_ms)
         try:
-            forgotten, more = self._store.forget(
-                readings_before_ms=readings_before_ms,
-                minutes_before_ms=now_ms - self._retention.minutes_days * DAY_MS,
-            )
-            streams.forget_payloads(forgotten)
-            gone = streams.to_drop(before_ms=streams_before_ms)
-            self._store.drop_streams(gone, streams.floors_without(gone), before_ms=streams_before_ms)
+            self._forgetting = run if run.step() else None
+            streams.forget_payloads(run.forgotten)
+            run.forgotten.clear()
+            if self._forgetting is not None:
+                return
+            before_ms = self._retention.before_ms("readings", now_ms)
+            assert before_ms is not None
+            before_ms = min(now_ms - KEPT_MS, before_ms)
+            gone = streams.to_drop(before_ms=before_ms)
+            self._store.drop_streams(gone, streams.floors_without(gone), before_ms=before_ms)
             streams.drop(gone)
         except sqlite3.Error as error:
-            log.error("database %s: %s; old readings stay for now", self._store.path, error)
-            more = False
-        if not more:
-            self._forgot_s = time.monotonic()
+            self._forgetting = None
+            log.error("database %s: %s; what is past its time stays for now", self._store.path, error)
+        self._forgot_s = time.monotonic()
 
     def _note_fault(self, found: Fault) -> None:
         self.faults += 1

@@ -22,6 +22,7 @@ from contract.instants import to_ms
 from hub import audit, life, migrate
 from hub.audit import AuditEntry
 from hub.batch import Batch, StoredReading
+from hub.retention import Retention, Run
 from hub.streams import Stream, Streams
 
 # FULL, because a commit is acknowledged to broker and agent, who then forget: it must outlive a power cut too.
@@ -30,7 +31,6 @@ SYNCHRONOUS = "FULL"
 PAGE_BYTES = 16_384
 WAL_PAGES = 1000  # [E] 16 MB between checkpoints
 BUSY_TIMEOUT_MS = 5_000
-RETENTION_CHUNK = 5_000  # [E] rows deleted in one transaction: ingest goes on between two
 
 
 class StoreError(Exception):
@@ -354,43 +354,9 @@ class Store:
 
     # --- retention ---------------------------------------------------------------------------------------
 
-    def forget(self, *, readings_before_ms: int, minutes_before_ms: int) -> tuple[dict[int, int], bool]:
-        """Deletes one chunk of what is past its time. Raises sqlite3.Error.
-
-        Returns, by stream, the highest seq whose payload was deleted, and whether there is more.
-        """
-        highest: dict[int, int] = {}
-        with self._transaction():
-            chunk = self._db.execute(
-                "SELECT id, stream, seq FROM readings WHERE captured_to_ms < ? LIMIT ?",
-                (readings_before_ms, RETENTION_CHUNK),
-            ).fetchall()
-            for _, stream, seq in chunk:
-                highest[stream] = max(seq, highest.get(stream, seq))
-            ids = [(one,) for one, _, _ in chunk]
-            # beyond a gap only the row said that it was heard
-            self._db.executemany(
-                "INSERT OR IGNORE INTO refused_seqs (stream, seq, reason) SELECT r.stream, r.seq, 'forgotten' "
-                "FROM readings r JOIN streams s ON s.id = r.stream WHERE r.id = ? AND r.seq > s.settled",
-                ids,
-            )
-            self._db.executemany("DELETE FROM readings WHERE id = ?", ids)
-            self._db.executemany(
-                "UPDATE streams SET forgotten = max(forgotten, ?) WHERE id = ?",
-                [(seq, stream) for stream, seq in highest.items()],
-            )
-            # what is refused and settled is told apart by `settled` alone; old rows only grow the file
-            self._db.execute(
-                "DELETE FROM refused_seqs WHERE EXISTS (SELECT 1 FROM streams s WHERE s.id = refused_seqs.stream "
-                "AND s.settled >= refused_seqs.seq AND s.touched_ms < ?)",
-                (readings_before_ms,),
-            )
-            for table in ("zone_minutes", "camera_minutes", "line_minutes"):
-                self._db.execute(f"DELETE FROM {table} WHERE minute_ms < ?", (minutes_before_ms,))
-            self._db.execute(
-                "DELETE FROM deliveries WHERE state <> 'waiting' AND changed_ms < ?", (minutes_before_ms,)
-            )
-        return highest, len(chunk) == RETENTION_CHUNK
+    def retire(self, retention: Retention, *, now_ms: int) -> Run:
+        """A run of retention on this connection: each step of it is one transaction."""
+        return Run(self._db, self._transaction, retention, now_ms)
 
     def drop_streams(
         self, gone: Sequence[Stream], floors: Mapping[tuple[str, str], int], *, before_ms: int

@@ -1,4 +1,4 @@
-"""A real child process is killed at any moment of its writing: the chain holds, and what it said is on disk is there."""
+"""A real child process is killed at any moment of its writing: the chain holds, and all it said is on disk is there."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from contract.messages import Alert
 from hub import migrate
 from hub.batch import Batch, CameraMinute, DeliveryResult, Refusal, Said, StoredReading, ZoneMinute
 from hub.records import Records
+from hub.retention import Retention
 from hub.step import Transition
 from hub.store import Store, StoreError
 from hub.streams import Stream
@@ -211,11 +212,15 @@ def test_what_is_past_its_time_goes(tmp_path: Path) -> None:
         batch.streams[1].settled = 7
         batch.zone_minutes["z", 120_000] = ZoneMinute(1, 1, 0, 1.0)
         store.write(batch)
-        assert store.forget(readings_before_ms=5500, minutes_before_ms=60_000) == ({1: 4999}, True)
-        assert store.forget(readings_before_ms=5500, minutes_before_ms=60_000) == ({1: 5499}, False)
+        now_ms = 5500 + 3_600_000
+        run = store.retire(Retention(readings_hours=1, minutes_days=None), now_ms=now_ms)
+        steps = 1
+        while run.step():
+            steps += 1
+        assert (run.forgotten, steps) == ({1: 5499}, 8)
         assert [one.seq for one in store.recent(since_ms=0)] == list(range(5500, 6000))
         records = Records(path)
-        assert [row.minute_ms for row in records.zone_minutes("z", since_ms=0)] == [120_000]
+        assert len(records.zone_minutes("z", since_ms=0)) == 2
         assert records.alerts(is_open=None, limit=9)
         records.close()
         assert not store.was_refused(1, 7)
