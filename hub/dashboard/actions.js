@@ -3,7 +3,8 @@
 import { api } from "./api.js";
 import { placeName } from "./places.js";
 import { settings } from "./settings.js";
-import { T } from "./text.js";
+import { KIND_WORDS, T } from "./text.js";
+import { told, words } from "./words.js";
 
 const MOTOR_KINDS = ["car", "bus", "truck", "motorcycle"];
 const SHELF_MINUTES = [10, 30, 60];
@@ -52,7 +53,7 @@ export class Actions {
   async shelve(alert, by) {
     await this.ask({
       title: T.shelveTitle,
-      subject: alert.title,
+      subject: told(alert.title_phrase, alert.title),
       why: T.shelveWhy,
       fields: [minutesField(SHELF_MINUTES), reasonField()],
       submit: T.shelve,
@@ -63,7 +64,7 @@ export class Actions {
   async close(alert, by) {
     await this.ask({
       title: T.closeTitle,
-      subject: alert.title,
+      subject: told(alert.title_phrase, alert.title),
       fields: [
         { name: "disposition", label: T.disposition, type: "choice", options: Object.entries(T.dispositions), required: true },
         { name: "cause", label: T.cause, type: "text" },
@@ -79,7 +80,7 @@ export class Actions {
       subject: placeName(this.site(), alert),
       why: T.permitWhy,
       fields: [
-        { name: "kinds", label: T.kinds, type: "choices", options: MOTOR_KINDS.map((kind) => [kind, kind]), required: true },
+        { name: "kinds", label: T.kinds, type: "choices", options: MOTOR_KINDS.map((kind) => [kind, KIND_WORDS[kind]]), required: true },
         minutesField(PERMIT_MINUTES),
         reasonField(),
       ],
@@ -104,6 +105,7 @@ export class Actions {
       title: T.settingsTitle,
       fields: [
         { name: "operator", label: T.name, type: "text", value: settings.get("operator") },
+        { name: "language", label: T.language, type: "choice", options: languages(), value: settings.get("language") },
         { name: "autoOpen", label: T.autoOpen, type: "yes", value: settings.get("autoOpen") },
         { name: "keys", label: T.keysOn, type: "yes", value: settings.get("keys") },
       ],
@@ -113,6 +115,7 @@ export class Actions {
     if (!answer) return;
     settings.set("operator", answer.operator.trim());
     settings.set("autoOpen", answer.autoOpen);
+    settings.set("language", answer.language ?? "");
     settings.set("keys", answer.keys);
   }
 
@@ -147,4 +150,9 @@ function minutesField(choices) {
 
 function reasonField() {
   return { name: "reason", label: T.reason, type: "text", required: true };
+}
+
+/** Each language in its own words; first, what the browser prefers. */
+function languages() {
+  return [["", T.languageOfBrowser], ...words.languages.map(({ code, name }) => [code, name])];
 }

@@ -10,6 +10,7 @@ import { aside, waits } from "./scale.js";
 import { severitySign } from "./signs.js";
 import { CONDITION_WORDS, T } from "./text.js";
 import { videoLink } from "./video.js";
+import { told } from "./words.js";
 
 const STATIC = "static.";
 /** One vehicle is enough: its number says nothing at a glance, the sentence does. */
@@ -32,7 +33,7 @@ class AlertCard extends PageElement {
       <div class="line">${severitySign(alert.severity)}
         <span class="condition">${CONDITION_WORDS[alert.condition]}</span>
         <span class="age">${duration((this.now - toMs(alert.opened_at)) / 1000)}</span></div>
-      <div class="title"><h3 id=${id}>${alert.title}</h3>
+      <div class="title"><h3 id=${id}>${told(alert.title_phrase, alert.title)}</h3>
         <button class="quiet details" aria-expanded=${this.opened ? "true" : "false"} aria-controls="${id}-more"
           @click=${() => this.tell("toggle-alert", { alert: alert.alert })}>${this.opened ? T.shut : T.open}</button></div>
       <p class="place">${this.#where()}${T.sinceAt(this.clock.moment(alert.opened_at, this.now))}
@@ -64,10 +65,10 @@ class AlertCard extends PageElement {
   #number() {
     const first = this.reasons.find((reason) => reason.value !== null) ?? this.reasons[0];
     if (!first) return nothing;
-    if (COUNTED.has(first.unit)) return html`<p class="first-reason"><span class="words plain">${this.#said(first.text)}</span></p>`;
+    if (COUNTED.has(first.unit)) return html`<p class="first-reason"><span class="words plain">${this.#said(first)}</span></p>`;
     return html`<p class="first-reason">${first.value === null ? nothing : html`<span class="figure">${figure(first.value)}
-      <span class="unit">${unitWords(first.unit)}</span></span>`}<span class="words">${this.#said(first.text)}
-      ${first.threshold === null || saysItsNumbers(first) ? nothing : html`<span class="limit">${T.threshold} ${figure(first.threshold)} ${unitWords(first.unit)}</span>`}</span></p>`;
+      <span class="unit">${unitWords(first.unit)}</span></span>`}<span class="words">${this.#said(first)}
+      ${first.threshold === null || saysItsNumbers(first, this.#said(first)) ? nothing : html`<span class="limit">${T.threshold} ${figure(first.threshold)} ${unitWords(first.unit)}</span>`}</span></p>`;
   }
 
   #handling() {
@@ -96,24 +97,24 @@ class AlertCard extends PageElement {
     const { alert } = this;
     const moved = alert.reasons.filter((reason) => reason.reason.startsWith(STATIC));
     return html`
-      ${alert.advice.length ? html`<h4>${T.advice}</h4><ul class="advice">${alert.advice.map((line) => html`<li>${line}</li>`)}</ul>` : nothing}
+      ${alert.advice.length ? html`<h4>${T.advice}</h4><ul class="advice">${alert.advice.map((line, i) => html`<li>${told(alert.advice_phrases?.[i], line)}</li>`)}</ul>` : nothing}
       <h4>${T.why}</h4>${this.#table(this.reasons, "reasons")}
       ${moved.length ? html`<h4>${T.moved}</h4>${this.#table(moved, "reasons static")}` : nothing}
-      <h4>${T.certainty}</h4><p class="certainty">${this.#said(alert.certainty)}</p>
+      <h4>${T.certainty}</h4><p class="certainty">${this.#said({ phrase: alert.certainty_phrase, text: alert.certainty })}</p>
       ${alert.cameras.length ? html`<h4>${T.seenBy}</h4><ul class="seen">${alert.cameras.map((id) => this.#camera(id))}</ul>` : nothing}
       <div class="buttons">${this.#rarer()}</div>
       <esp-alert-course .alert=${alert} .clock=${this.clock} .now=${this.now}></esp-alert-course>
       <p class="rule">${T.rule}: ${alert.rule}</p>`;
   }
 
-  /** Times in the hub's words, on the site's clock. */
-  #said(text) {
-    return this.clock.said(text, this.now);
+  /** What the hub said, in the language of now, times on the site's clock. @param {{phrase, text}} one */
+  #said(one) {
+    return this.clock.said(one.phrase, one.text, this.now);
   }
 
-#table(reasons, cssClass) {
+  #table(reasons, cssClass) {
     return html`<table class=${cssClass}><tbody>${reasons.map((reason) => html`<tr data-reason=${reason.reason}>
-      <th scope="row" colspan=${reason.value === null ? 3 : 1}>${this.#said(reason.text)}${reason.sources.length ? html`<span class="sources">${reason.sources.join(", ")}</span>` : nothing}</th>
+      <th scope="row" colspan=${reason.value === null ? 3 : 1}>${this.#said(reason)}${reason.sources.length ? html`<span class="sources">${reason.sources.join(", ")}</span>` : nothing}</th>
       ${reason.value === null ? nothing : html`<td class="number">${figure(reason.value)} <span class="unit">${unitWords(reason.unit)}</span></td>
         <td class="limit">${reason.threshold === null ? "" : `${T.threshold} ${figure(reason.threshold)}`}</td>`}</tr>`)}</tbody></table>`;
   }

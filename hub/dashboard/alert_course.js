@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import { api } from "./api.js";
 import { PageElement } from "./element.js";
-import { CONDITION_WORDS, HANDLING_WORDS, T } from "./text.js";
+import { CONDITION_WORDS, DELIVERY_WORDS, HANDLING_WORDS, T } from "./text.js";
 
 class AlertCourse extends PageElement {
   static properties = {
@@ -51,8 +51,8 @@ class AlertCourse extends PageElement {
 
   #delivery(one) {
     const error = one.last_error ? `: ${one.last_error}` : "";
-    const next = one.next_try_at ? `; ${T.nextTry} ${this.clock.moment(one.next_try_at, this.now)}` : "";
-    return html`<li>${one.channel}: ${one.state}, ${T.attempts(one.attempts)}${error}${next}</li>`;
+    const next = one.next_try_at ? `; ${T.nextTry(this.clock.moment(one.next_try_at, this.now))}` : "";
+    return html`<li>${one.channel}: ${DELIVERY_WORDS[one.state] ?? one.state}, ${T.attempts(one.attempts)}${error}${next}</li>`;
   }
 }
 

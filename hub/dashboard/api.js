@@ -1,5 +1,8 @@
 /** Requests to the hub that serves this page; there is no other address. */
 
+import { T } from "./text.js";
+import { words } from "./words.js";
+
 const BASE = "/api/v1";
 
 /** What the hub answered instead of what was asked: what failed, and what to do next. */
@@ -13,13 +16,16 @@ export class Refused extends Error {
 async function request(path, options) {
   let answer;
   try {
-    answer = await fetch(BASE + path, { cache: "no-store", credentials: "same-origin", ...options });
+    answer = await fetch(BASE + path, {
+      cache: "no-store", credentials: "same-origin", ...options,
+      headers: { ...options?.headers, "Accept-Language": words.language },
+    });
   } catch {
-    throw new Refused(0, "The hub does not answer.", "Check that it runs and that the network is up.");
+    throw new Refused(0, T.noAnswer, T.noAnswerDo);
   }
   const body = await answer.json().catch(() => null);
   if (answer.ok) return body;
-  throw new Refused(answer.status, sentence(body?.error ?? `The hub answered ${answer.status}`), sentence(body?.do ?? ""));
+  throw new Refused(answer.status, sentence(body?.error ?? T.answered(answer.status)), sentence(body?.do ?? ""));
 }
 
 function sentence(text) {
@@ -41,7 +47,7 @@ async function enter(token) {
     method: "POST",
     body: new URLSearchParams({ token }),
   });
-  if (!answer.ok) throw new Refused(answer.status, "The hub did not take this token.", "Check it and try again.");
+  if (!answer.ok) throw new Refused(answer.status, T.tokenRefused, T.tokenRefusedDo);
 }
 
 const part = encodeURIComponent;

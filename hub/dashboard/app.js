@@ -21,6 +21,7 @@ import { Siren } from "./sound.js";
 import { newAlerts } from "./state.js";
 import { SEVERITY_WORDS, T } from "./text.js";
 import "./timeline.js";
+import { told, words } from "./words.js";
 
 class App extends PageElement {
   static properties = {
@@ -119,7 +120,7 @@ class App extends PageElement {
 
   #announce(fresh) {
     for (const alert of [...fresh].sort(byUrgency).reverse()) {
-      this.announcement = T.announce(SEVERITY_WORDS[alert.severity].toLowerCase(), alert.title, placeName(this.site, alert));
+      this.announcement = T.announce(SEVERITY_WORDS[alert.severity].toLocaleLowerCase(words.locale), told(alert.title_phrase, alert.title), placeName(this.site, alert));
       const video = safeVideoAddress(alert.vms_url);
       if (alert.severity === "high" && settings.get("autoOpen") && video) window.open(video, "_blank", "noopener");
     }
@@ -169,7 +170,7 @@ class App extends PageElement {
 
   render() {
     if (!this.site) {
-      return html`<esp-ask></esp-ask><p class="first" role="status">${this.problem ?? T.connecting}</p>`;
+      return html`<esp-ask></esp-ask><p class="first" role="status">${this.problem ?? (words.settled ? T.connecting : "")}</p>`;
     }
     const { feed, site, clock, zone, alert, camera } = this;
     const { state } = feed;
@@ -185,7 +186,7 @@ class App extends PageElement {
         <div class="middle">
           <esp-plan .site=${site} .state=${state} .zone=${zone} .alert=${this.selectedAlert} .camera=${camera}
             .now=${now}></esp-plan>
-          ${zone === null ? nothing : html`<esp-timeline .site=${site} .zone=${zone} .state=${state}
+          ${zone === null ? nothing : html`<esp-timeline .site=${site} .clock=${clock} .zone=${zone} .state=${state}
             .live=${feed.phase === "live"}></esp-timeline>`}
         </div>
         <esp-side .site=${site} .state=${state} .zone=${zone} .camera=${camera} .tab=${this.tab} .clock=${clock}

@@ -4,6 +4,7 @@ import { html, nothing } from "lit";
 import { PageElement } from "./element.js";
 import { duration } from "./format.js";
 import { T } from "./text.js";
+import { told } from "./words.js";
 
 class Banner extends PageElement {
   static properties = {
@@ -17,7 +18,7 @@ class Banner extends PageElement {
   #stale() {
     const { feed, clock } = this;
     if (feed.phase === "live") return nothing;
-    if (feed.phase === "connecting") return html`<p class="banner note" role="status">${T.connecting} …</p>`;
+    if (feed.phase === "connecting") return html`<p class="banner note" role="status">${T.connecting}</p>`;
     const never = feed.state.seq === null;
     return html`<p class="banner dead" role="alert">
       <strong>${T.stale(duration(feed.silentMs / 1000))}</strong>
@@ -30,10 +31,10 @@ class Banner extends PageElement {
     if (!hub) return nothing;
     const lines = [];
     if (hub.broker !== "connected") {
-      lines.push(T.brokerBanner(this.clock.time(hub.broker_since), hub.broker_problem));
+      lines.push(T.brokerBanner(this.clock.time(hub.broker_since), hub.broker_problem && told(hub.broker_problem_phrase, hub.broker_problem)));
     }
     if (hub.faults) lines.push(T.faultBanner(hub.faults));
-    if (hub.database !== "ok") lines.push(T.databaseBanner(hub.database));
+    if (hub.database !== "ok") lines.push(T.databaseBanner(told(hub.database_phrase, hub.database)));
     return lines.map((line) => html`<p class="banner broken" role="alert">${line}</p>`);
   }
 

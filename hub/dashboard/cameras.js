@@ -3,10 +3,11 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { PageElement } from "./element.js";
-import { decimal, duration } from "./format.js";
+import { duration } from "./format.js";
 import { cameraSign } from "./signs.js";
 import { CAMERA_WORDS, PICTURE_WORDS, T } from "./text.js";
 import { videoLink } from "./video.js";
+import { told, words } from "./words.js";
 
 class Cameras extends PageElement {
   static properties = {
@@ -16,7 +17,7 @@ class Cameras extends PageElement {
 
   render() {
     const cameras = [...this.cameras.values()].sort(
-      (a, b) => (a.state === "live") - (b.state === "live") || a.name.localeCompare(b.name));
+      (a, b) => (a.state === "live") - (b.state === "live") || a.name.localeCompare(b.name, words.locale));
     return html`<ol class="camera-list" aria-label=${T.cameras}>
       ${repeat(cameras, (camera) => camera.camera, (camera) => this.#row(camera))}</ol>`;
   }
@@ -28,20 +29,20 @@ class Cameras extends PageElement {
         aria-current=${camera.camera === this.selected ? "true" : nothing}
         @pointerenter=${show} @pointerleave=${hide} @focusin=${show} @focusout=${hide}>
       <div class="line">${cameraSign(camera.state)} <b>${camera.name}</b>
-        <span class="word">${CAMERA_WORDS[camera.state]}${camera.state === "bad_picture" && camera.picture
-          ? `: ${PICTURE_WORDS[camera.picture]}` : ""}</span>
+        <span class="word">${camera.state === "bad_picture" && camera.picture
+          ? T.bad(CAMERA_WORDS.bad_picture, PICTURE_WORDS[camera.picture]) : CAMERA_WORDS[camera.state]}</span>
         ${videoLink(camera.vms_url, T.video, "video")}</div>
-      ${camera.problem ? html`<p class="problem">${camera.problem}</p>` : nothing}
+      ${camera.problem ? html`<p class="problem">${told(camera.problem_phrase, camera.problem)}</p>` : nothing}
       <p class="facts">${this.#facts(camera).join(" · ")}</p></li>`;
   }
 
   #facts(camera) {
-    const facts = [camera.age_s === null ? T.noReading : `${T.lastReading} ${duration(camera.age_s)} ${T.ago}`];
-    if (camera.frames_per_s !== null) facts.push(`${decimal(camera.frames_per_s)} ${T.frames}`);
+    const facts = [camera.age_s === null ? T.noReading : T.lastReading(duration(camera.age_s))];
+    if (camera.frames_per_s !== null) facts.push(T.frames(camera.frames_per_s));
     if (camera.clock_offset_s !== null && (camera.clock_corrected || Math.abs(camera.clock_offset_s) >= 1)) {
-      facts.push(`${T.clock} ${camera.clock_offset_s > 0 ? "+" : ""}${decimal(camera.clock_offset_s)} s${camera.clock_corrected ? `, ${T.corrected}` : ""}`);
+      facts.push((camera.clock_corrected ? T.clockCorrected : T.clock)(camera.clock_offset_s));
     }
-    if (camera.outbox_depth) facts.push(`${camera.outbox_depth} ${T.outbox}`);
+    if (camera.outbox_depth) facts.push(T.outbox(camera.outbox_depth));
     facts.push(camera.agent);
     return facts;
   }

@@ -6,6 +6,7 @@ import { PageElement } from "./element.js";
 import { placeName } from "./places.js";
 import { severitySign } from "./signs.js";
 import { T } from "./text.js";
+import { told } from "./words.js";
 
 const SHOWN = 20;
 const READ_EVERY_MS = 10_000;
@@ -37,8 +38,8 @@ class Closed extends PageElement {
 
   #row(alert) {
     const place = placeName(this.site, alert);
-    const what = alert.disposition ? ` · ${T.dispositions[alert.disposition] ?? alert.disposition}` : "";
-    return html`<li>${severitySign(alert.severity)} <b>${alert.title}</b>
+    const what = alert.disposition ? ` · ${closedAs(alert.disposition)}` : "";
+    return html`<li>${severitySign(alert.severity)} <b>${told(alert.title_phrase, alert.title)}</b>
       <span class="sources">${place} · ${this.clock.moment(alert.opened_at, this.now)} – ${this.clock.moment(alert.closed_at, this.now)}${what}</span>
       ${alert.disposition ? nothing : html`<button class="quiet" @click=${() => this.tell("do", { what: "close", alert })}>${T.disposition}</button>`}</li>`;
   }
@@ -61,3 +62,10 @@ class Closed extends PageElement {
 }
 
 customElements.define("esp-closed", Closed);
+
+/** "false: a bin cart" in the words of now; the cause is as a person wrote it. */
+function closedAs(disposition) {
+  const [what, ...cause] = disposition.split(": ");
+  const words = T.dispositions[what] ?? what;
+  return cause.length ? T.closedAs(words, cause.join(": ")) : words;
+}

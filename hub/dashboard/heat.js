@@ -1,6 +1,7 @@
 /** The heat map: one canvas under the zones. Ground that is not observed is hatched, never coloured. */
 
 import * as L from "leaflet";
+import { decimal } from "./format.js";
 import { HEAT_BOUNDS, heatClass } from "./scale.js";
 
 const FIGURE_MIN_PX = 26;
@@ -94,7 +95,7 @@ export const HeatLayer = L.Layer.extend({
         if (density >= FIGURE_FROM_PER_M2 && w >= FIGURE_MIN_PX) {
           pen.fillStyle = inks[kind];
           pen.font = "600 11px system-ui, sans-serif";
-          pen.fillText(density.toFixed(1), x + w / 2, y + h / 2);
+          pen.fillText(decimal(density, 1), x + w / 2, y + h / 2);
         }
       }
     }

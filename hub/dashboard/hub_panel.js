@@ -4,7 +4,8 @@ import { html, nothing } from "lit";
 import { api } from "./api.js";
 import { PageElement } from "./element.js";
 import { count } from "./format.js";
-import { T } from "./text.js";
+import { AGENT_WORDS, STATUS_WORDS, T } from "./text.js";
+import { told } from "./words.js";
 
 const READ_EVERY_MS = 5000;
 const REFUSALS_SHOWN = 20;
@@ -46,7 +47,7 @@ class HubPanel extends PageElement {
     if (!hub) return nothing;
     const rows = [
       [T.broker, hub.broker === "connected" ? T.brokerOk : T.brokerLost],
-      [T.database, hub.database],
+      [T.database, hub.database === "ok" ? T.databaseOk : told(hub.database_phrase, hub.database)],
       [T.readings, count(hub.readings)],
       [T.duplicates, count(hub.duplicates)],
       [T.late, count(hub.late)],
@@ -65,13 +66,13 @@ class HubPanel extends PageElement {
   #assessment() {
     const { assessment } = this.site;
     if (!assessment) return html`<p class="none">${T.noAssessment}</p>`;
-    return html`<h3>${T.assessment}</h3><p>${assessment.id}, ${T.version} ${assessment.version}, ${assessment.status}</p>
-      <ul class="agents">${(assessment.warnings ?? []).map((line) => html`<li>${line}</li>`)}</ul>`;
+    return html`<h3>${T.assessment}</h3><p>${T.assessmentLine(assessment.id, String(assessment.version), STATUS_WORDS[assessment.status] ?? assessment.status)}</p>
+      <ul class="agents">${(assessment.warnings ?? []).map((line, i) => html`<li>${told(assessment.warning_phrases?.[i], line)}</li>`)}</ul>`;
   }
 
   #agents() {
     return html`<h3>${T.agents}</h3><ul class="agents">${this.devices.agents.map((agent) => html`<li data-agent=${agent.agent}>
-      <b>${agent.agent}</b> ${agent.state}, ${agent.version}${agent.since ? `, ${T.sinceAt(this.clock.moment(agent.since, this.now))}` : ""}
+      <b>${agent.agent}</b> ${AGENT_WORDS[agent.state] ?? agent.state}, ${agent.version}${agent.since ? `, ${T.sinceAt(this.clock.moment(agent.since, this.now))}` : ""}
       <span class="sources">${agent.cameras.join(", ")}</span></li>`)}</ul>`;
   }
 

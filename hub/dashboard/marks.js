@@ -2,10 +2,11 @@
 
 import * as L from "leaflet";
 import { html, nothing, render, svg } from "lit";
-import { count, decimal } from "./format.js";
+import { count } from "./format.js";
 import { levelKey } from "./scale.js";
 import { cameraSign } from "./signs.js";
-import { CAMERA_WORDS, LEVEL_WORDS, PICTURE_WORDS, T } from "./text.js";
+import { CAMERA_WORDS, KIND_WORDS, LEVEL_WORDS, PICTURE_WORDS, T } from "./text.js";
+import { words } from "./words.js";
 
 const MOVING_M_S = 0.5;
 const KMH = 3.6;
@@ -29,11 +30,12 @@ export function vehicleMark(vehicle) {
   const shape = moving
     ? svg`<path transform="rotate(${vehicle.heading_deg} 14 14)" d="M14 2 L23 25 L14 20 L5 25 Z"></path>`
     : svg`<rect x="6" y="6" width="16" height="16" rx="2"></rect>`;
-  const speed = moving ? `${decimal(vehicle.speed_m_s * KMH, 0)} km/h` : T.standing;
+  const speed = moving ? T.speed(vehicle.speed_m_s * KMH) : T.standing;
+  const kind = KIND_WORDS[vehicle.kind] ?? vehicle.kind;
   return html`<div class="vehicle ${vehicle.authorised ? "" : "unauthorised"}">
-    <svg viewBox="0 0 28 28" role="img" aria-label="${vehicle.kind}, ${speed}, ${vehicle.authorised ? T.authorised : T.unauthorised}">
+    <svg viewBox="0 0 28 28" role="img" aria-label="${kind}, ${speed}, ${vehicle.authorised ? T.authorised : T.unauthorised}">
       ${vehicle.authorised ? nothing : svg`<circle class="halo" cx="14" cy="14" r="13.2"></circle>`}${shape}</svg>
-    <span>${vehicle.kind} ${speed}${vehicle.authorised ? nothing : html`, <b>${T.unauthorised}</b>`}</span></div>`;
+    <span>${kind} ${speed}${vehicle.authorised ? nothing : html`, <b>${T.unauthorised}</b>`}</span></div>`;
 }
 
 export function cameraMark(site, camera, selected) {
@@ -50,8 +52,8 @@ export function zoneLabel(zone, state, selected) {
   return html`<div class="zone-label ${levelKey(level)} ${selected ? "selected" : ""}">
     <span class="level ${levelKey(level)}">${level ?? "?"}</span>
     <span class="words"><b>${zone.name}</b>${level === null
-      ? html`<span>${was === null ? T.unknown.toLowerCase() : T.unknownShort(LEVEL_WORDS[was].toLowerCase())}</span>`
-      : html`<span>${count(state.people)} ${T.peopleUnit}</span>`}</span></div>`;
+      ? html`<span>${was === null ? T.unknown.toLocaleLowerCase(words.locale) : T.unknownShort(LEVEL_WORDS[was].toLocaleLowerCase(words.locale))}</span>`
+      : html`<span>${count(state.people)} ${T.peopleUnit(state.people)}</span>`}</span></div>`;
 }
 
 export function alertMark(alert) {

@@ -18,8 +18,8 @@ export function placeBesideTitle(site, alert) {
     .join(", ");
 }
 
-/** True when the reason's sentence names its number and its limit itself. @param {object} reason Reason */
-export function saysItsNumbers(reason) {
-  const says = (value) => value === null || [figure(value), decimal(value), decimal(value, 0)].some((n) => reason.text.includes(n));
+/** True when the reason's sentence names its number and its limit itself. @param {object} reason Reason @param {string} text as shown */
+export function saysItsNumbers(reason, text) {
+  const says = (value) => value === null || [figure(value), decimal(value), decimal(value, 0)].some((n) => text.includes(n));
   return says(reason.value) && says(reason.threshold);
 }

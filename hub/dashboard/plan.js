@@ -8,6 +8,7 @@ import { labelPlaces } from "./label_place.js";
 import { alertMark, cameraMark, latLng, mark, vehicleMark, zoneLabel } from "./marks.js";
 import { HEAT_BOUNDS, levelKey } from "./scale.js";
 import { T } from "./text.js";
+import { words } from "./words.js";
 
 /** A zone narrower on screen than its label (badge and about this much for each letter) shows its level only, */
 const LABEL_PX = 46;
@@ -37,7 +38,7 @@ class Plan extends PageElement {
     return html`<section class="plan" aria-label=${T.plan}>
       <div class="map"></div>
       <div class="legend"><span class="title">${T.legend}</span>
-        ${HEAT_BOUNDS.map((bound, i) => html`<span class="step"><i class="heat${i}"></i>${bound}</span>`)}
+        ${HEAT_BOUNDS.map((bound, i) => html`<span class="step"><i class="heat${i}"></i>${words.number(bound)}</span>`)}
         <span class="step unseen"><i class="unseen"></i>${T.notSeen}</span></div>
     </section>`;
   }
@@ -52,6 +53,7 @@ class Plan extends PageElement {
     L.control.zoom({ position: "bottomright" }).addTo(this.map);
     L.control.scale({ imperial: false, position: "bottomleft" }).addTo(this.map);
     this.#wholeButton().addTo(this.map);
+    this.#name();
     this.fit();
     this.heat = new HeatLayer().addTo(this.map);
     for (const area of site.areas) this.#area(area);
@@ -68,6 +70,24 @@ class Plan extends PageElement {
     });
     this.resizer.observe(this.querySelector(".map"));
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.heat.redraw());
+  }
+
+  retell = () => {
+    this.drawn = {};
+    this.#name();
+    this.requestUpdate();
+  };
+
+  /** The names of Leaflet's own buttons. */
+  #name() {
+    const named = { ".leaflet-control-zoom-in": T.zoomIn, ".leaflet-control-zoom-out": T.zoomOut };
+    for (const [button, name] of Object.entries(named)) {
+      const element = this.querySelector(button);
+      element?.setAttribute("title", name);
+      element?.setAttribute("aria-label", name);
+    }
+    const whole = this.querySelector("button.whole");
+    if (whole) whole.textContent = T.wholeSite;
   }
 
   disconnectedCallback() {
@@ -98,7 +118,6 @@ class Plan extends PageElement {
     control.onAdd = () => {
       const box = L.DomUtil.create("div", "leaflet-bar");
       const button = L.DomUtil.create("button", "whole", box);
-      button.textContent = T.wholeSite;
       L.DomEvent.disableClickPropagation(box);
       button.addEventListener("click", () => {
         this.touched = false;

@@ -1,7 +1,7 @@
-/** What this browser remembers: the operator's name, whether sound is wanted, and two habits. */
+/** What this browser remembers: the operator's name, whether sound is wanted, the language, and two habits. */
 
 const KEY = "esplanade.settings";
-const DEFAULTS = { operator: "", sound: false, autoOpen: false, keys: true };
+const DEFAULTS = { operator: "", sound: false, autoOpen: false, keys: true, language: "" };
 
 function read() {
   try {

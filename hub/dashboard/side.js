@@ -32,7 +32,7 @@ class Side extends PageElement {
     }
     if (this.tab === "hub") return html`<esp-hub-panel .hub=${state.hub} .site=${site} .clock=${clock} .now=${now}></esp-hub-panel>`;
     return html`
-      <esp-zone-list .site=${site} .zones=${state.zones} .cameras=${state.cameras} .selected=${this.zone} .now=${now}></esp-zone-list>
+      <esp-zone-list .site=${site} .zones=${state.zones} .cameras=${state.cameras} .selected=${this.zone} .clock=${clock} .now=${now}></esp-zone-list>
       <esp-zone-panel .site=${site} .state=${state.zones.get(this.zone) ?? null} .cameras=${state.cameras} .zone=${this.zone} .clock=${clock} .now=${now}></esp-zone-panel>`;
   }
 

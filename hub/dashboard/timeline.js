@@ -7,7 +7,7 @@ import { html, nothing } from "lit";
 import uPlot from "uplot";
 import { api } from "./api.js";
 import { PageElement } from "./element.js";
-import { count, toMs } from "./format.js";
+import { count, figure, toMs } from "./format.js";
 import { columns, pointOf } from "./history.js";
 import { levelKey } from "./scale.js";
 import { T } from "./text.js";
@@ -20,7 +20,7 @@ const PEOPLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_0
 
 class Timeline extends PageElement {
   static properties = {
-    site: { attribute: false }, zone: { attribute: false }, state: { attribute: false }, live: { attribute: false },
+    site: { attribute: false }, clock: { attribute: false }, zone: { attribute: false }, state: { attribute: false }, live: { attribute: false },
     problem: { state: true }, empty: { state: true },
   };
 
@@ -43,6 +43,11 @@ class Timeline extends PageElement {
     this.recolour = () => this.#build();
     this.scheme.addEventListener("change", this.recolour);
   }
+
+  retell = () => {
+    this.#build();
+    this.requestUpdate();
+  };
 
   disconnectedCallback() {
     super.disconnectedCallback();
@@ -130,6 +135,7 @@ class Timeline extends PageElement {
 
   #build() {
     const box = this.querySelector(".chart");
+    if (!box) return;
     this.plot?.destroy();
     const css = getComputedStyle(box);
     const colour = (name) => css.getPropertyValue(name).trim();
@@ -147,7 +153,7 @@ class Timeline extends PageElement {
       axes: [
         { ...axis, size: 28, values: (_, ticks) => ticks.map((at_s) => this.#minute(at_s)) },
         { ...axis, scale: "people", size: 50, incrs: PEOPLE_STEPS, values: (_, ticks) => ticks.map(count) },
-        { ...axis, scale: "patch", side: 1, size: 36, grid: { show: false }, stroke: colour("--patch") },
+        { ...axis, scale: "patch", side: 1, size: 36, values: (_, ticks) => ticks.map(figure), grid: { show: false }, stroke: colour("--patch") },
       ],
       series: [
         {},
@@ -164,7 +170,7 @@ class Timeline extends PageElement {
   }
 
   #minute(at_s) {
-    return new Intl.DateTimeFormat("en-GB", { timeZone: this.site.time_zone, hour: "2-digit", minute: "2-digit" }).format(at_s * 1000);
+    return this.clock.minute(at_s * 1000);
   }
 
   /** Level over time, above the plot; unknown hatched. */

@@ -7,16 +7,17 @@ import { count, decimal } from "./format.js";
 import { zoneRank } from "./scale.js";
 import { levelBadge } from "./signs.js";
 import { LEVEL_WORDS, T } from "./text.js";
+import { words } from "./words.js";
 import { unknownWords } from "./zone_words.js";
 
 class ZoneList extends PageElement {
   static properties = {
-    site: { attribute: false }, zones: { attribute: false }, cameras: { attribute: false }, selected: { attribute: false }, now: { attribute: false },
+    site: { attribute: false }, zones: { attribute: false }, cameras: { attribute: false }, selected: { attribute: false }, clock: { attribute: false }, now: { attribute: false },
   };
 
   render() {
     const rank = (zone) => zoneRank(this.zones.get(zone.id));
-    const zones = [...this.site.zones].sort((a, b) => rank(b) - rank(a) || a.name.localeCompare(b.name));
+    const zones = [...this.site.zones].sort((a, b) => rank(b) - rank(a) || a.name.localeCompare(b.name, words.locale));
     return html`<ol class="zone-list" aria-label=${T.zones}>
       ${repeat(zones, (zone) => zone.id, (zone) => this.#row(zone))}</ol>`;
   }
@@ -30,13 +31,13 @@ class ZoneList extends PageElement {
         <span class="name">${zone.name}</span>
         ${level === null ? this.#unknown(state) : html`
           <span class="word">${LEVEL_WORDS[level]}${state.quality === "partly" ? html`, ${T.partly(state.observed_share)}` : state.quality === "held" ? html`, ${T.held}` : nothing}</span>
-          <span class="figures"><b>${count(state.people)}</b> ${T.peopleUnit}<br>
+          <span class="figures"><b>${count(state.people)}</b> ${T.peopleUnit(state.people)}<br>
             <b>${decimal(state.patch_max_per_m2)}</b> /m²</span>`}
       </button></li>`;
   }
 
   #unknown(state) {
-    const { was, because } = unknownWords(state, this.cameras, this.now);
+    const { was, because } = unknownWords(state, this.cameras, this.now, this.clock);
     return html`<span class="word">${T.unknown}, ${was}</span><span class="because">${because}</span>`;
   }
 }

@@ -18,7 +18,7 @@ PROJECT = "Esplanade"
 
 _JS_CALL = re.compile(r"(?<![\w.#])(say|sayMany|sayAs)\(\s*(?=[\"'`])")
 _JS_LITERAL = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\$]|\\.|\$(?!\{))*`")
-_JS_COMMENT = re.compile(r"/\*.*?\*/|(?m:^\s*//.*$)", re.DOTALL)
+_JS_COMMENT = re.compile(r"/\*.*?\*/|(?m:^[ \t]*//[^\n]*$)", re.DOTALL)
 _JS_ESCAPES = {"n": "\n", "t": "\t", "0": "\0"}
 
 

@@ -10,6 +10,7 @@ import { truthAt } from "../../hub/dashboard/truth.js";
 import { unknownWords } from "../../hub/dashboard/zone_words.js";
 import { labelPlaces } from "../../hub/dashboard/label_place.js";
 import { safeVideoAddress } from "../../hub/dashboard/address.js";
+import { say, sayAs, sayMany, told, words } from "../../hub/dashboard/words.js";
 
 const alert = (id, severity, more = {}) => ({
   alert: id, severity, handling: "unacknowledged", condition: "active", opened_at: "2026-06-20T18:00:00.000Z", closed_at: null, ...more,
@@ -101,7 +102,7 @@ test("the clock is the site's, over a change to winter time too", () => {
   const clock = clockIn("Europe/Bucharest");
   assert.equal(clock.time("2026-10-25T00:59:59.000Z"), "03:59:59");
   assert.equal(clock.time("2026-10-25T01:00:00.000Z"), "03:00:00");
-  assert.equal(clock.said("blind since 2026-10-25T01:00:00.000Z; look", Date.parse("2026-10-25T09:00:00Z")), "blind since 03:00:00; look");
+  assert.equal(clock.said(null, "blind since 2026-10-25T01:00:00.000Z; look", Date.parse("2026-10-25T09:00:00Z")), "blind since 03:00:00; look");
   assert.match(clock.moment("2026-10-24T12:00:00.000Z", Date.parse("2026-10-25T12:00:00Z")), /^Sat,? 24 Oct 15:00:00$/);
 });
 
@@ -109,11 +110,12 @@ test("an unknown zone says what it was, how long ago, and which camera is at fau
   const state = { zone: "a", last_level: 2, captured_to: null, since: "2026-06-20T18:00:03.000Z", reasons: [{ text: "nobody looks" }] };
   const camera = { camera: "c", name: "Gate 3", zones: ["a"], state: "silent", picture: "good", captured_to: "2026-06-20T18:00:00.000Z" };
   const now = Date.parse("2026-06-20T18:00:12.000Z");
-  assert.deepEqual(unknownWords(state, new Map([["c", camera]]), now), {
+  const clock = clockIn("Europe/Bucharest");
+  assert.deepEqual(unknownWords(state, new Map([["c", camera]]), now, clock), {
     was: "was: high, 12 s ago", because: "because camera Gate 3 is silent",
   });
-  assert.equal(unknownWords(state, new Map(), now).because, "because nobody looks");
-  assert.equal(unknownWords(null, new Map(), now).was, "never known");
+  assert.equal(unknownWords(state, new Map(), now, clock).because, "because nobody looks");
+  assert.equal(unknownWords(null, new Map(), now, clock).was, "never known");
 });
 
 test("a label lies inside its zone, even a bent one", () => {
@@ -145,4 +147,33 @@ test("truth is told at the film's own second, over loops and restarts, and not w
   assert.deepEqual(truthAt(truth, at, measured), [null, 3, 3, 8, 8, 3, 3, null, 3, 3, 8, null]);
   assert.deepEqual(truthAt(null, [t0], [1]), [null]);
   assert.deepEqual(truthAt({ ...truth, runs: [] }, [t0], [1]), [null]);
+});
+
+test("another language has its own words, plurals, numbers and clock, and English comes back", () => {
+  let changes = 0;
+  words.addEventListener("change", () => (changes += 1));
+  const clock = clockIn("Europe/Vilnius");
+  const before = words.language;
+  words.use({
+    language: "lt", locale: "lt", languages: [], plurals: { one: 0, few: 1, other: 2 },
+    messages: {
+      person: ["žmogus", "žmonės", "žmonių"], "kind\u0004car": "automobilis",
+      "{people:.0f} people, {share:.0%}, since {since:moment}": "{share}, {people}: nuo {since}",
+    },
+  });
+  assert.deepEqual([1, 2, 10, 11, 21, 22].map((n) => sayMany("person", "people", n)),
+    ["žmogus", "žmonės", "žmonių", "žmonių", "žmogus", "žmonės"]);
+  assert.equal(sayAs("kind", "car"), "automobilis");
+  assert.equal(say("no word for {this}", { this: "that" }), "no word for that");
+  const phrase = {
+    id: "{people:.0f} people, {share:.0%}, since {since:moment}",
+    values: { people: 12400, share: 0.34, since: "2026-06-20T18:00:00.000Z" },
+  };
+  assert.equal(clock.said(phrase, "", Date.parse("2026-06-20T18:00:12.000Z")), "34\u00a0%, 12\u00a0400: nuo 21:00:00");
+  assert.equal(duration(4.4), "4 s");
+  assert.equal(figure(5.12), "5,12");
+  words.use({ language: "en", locale: "en-GB", languages: [], plurals: { one: 0, other: 1 }, messages: {} });
+  assert.equal(before, "en");
+  assert.equal(changes, 2);
+  assert.equal(told(phrase, ""), "12\u202f400 people, 34 %, since 2026-06-20T18:00:00.000Z");
 });
