@@ -303,3 +303,27 @@ class AuditHead(_Message, frozen=True, kw_only=True):
     at: Instant
     seq: Annotated[int, Meta(ge=0, description="number of the newest entry; 0 is an empty log")]
     hash: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="SHA-256 of that entry, hex")]
+
+
+class Notification(_Message, frozen=True, kw_only=True):
+    """A message to people or systems, as routing decided. `alerts`: the alert, or those of a digest; none in a test.
+
+    `key` is the same over all attempts; `repeat`: an earlier attempt may have arrived. `mode`: all but `live` is no
+    real event.
+    """
+
+    schema: Schema
+    site: Identifier
+    channel: Identifier
+    delivery: int
+    key: Text
+    attempt: Annotated[int, Meta(ge=1)]
+    repeat: bool
+    sent_at: Instant
+    mode: Literal["live", "replay", "exercise", "test"]
+    purpose: Literal["alert", "escalation", "news", "end", "digest", "test"]
+    recipient: Text
+    language: Text
+    subject: str
+    text: str
+    alerts: tuple[Alert, ...]

@@ -7,7 +7,16 @@ from enum import StrEnum
 from functools import lru_cache
 
 from contract import limits
-from contract.messages import Ack, AgentStatus, Alert, AuditHead, CameraHealth, Reading, ZoneState
+from contract.messages import (
+    Ack,
+    AgentStatus,
+    Alert,
+    AuditHead,
+    CameraHealth,
+    Notification,
+    Reading,
+    ZoneState,
+)
 
 PREFIX = "esplanade/v1"
 
@@ -22,6 +31,7 @@ class Said(StrEnum):
     ZONE = "zone"
     ALERT = "alert"
     AUDIT = "audit"
+    NOTIFICATION = "notification"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,17 @@ AUDIT = Topic(
     Said.AUDIT, "{site}/hub/audit", 1, True, "when the audit log has grown, within 10 s", AuditHead, "hub"
 )
 
-TOPICS: tuple[Topic, ...] = (STATUS, READING, HEALTH, ACK, ZONE, ALERT, AUDIT)
+NOTIFICATION = Topic(
+    Said.NOTIFICATION,
+    "{site}/hub/notification/{channel}",
+    1,
+    False,
+    "when routing tells an MQTT channel; again until the broker acknowledged it",
+    Notification,
+    "hub",
+)
+
+TOPICS: tuple[Topic, ...] = (STATUS, READING, HEALTH, ACK, ZONE, ALERT, AUDIT, NOTIFICATION)
 # No topic of ours is longer. Whoever may write can make up others of 64 KiB each: those are worked out anew each time.
 KEPT_LENGTH = 256
 _FROM_EDGE = {topic.said: topic for topic in TOPICS if topic.sender == "edge"}

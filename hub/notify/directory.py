@@ -1,0 +1,72 @@
+"""Who there is to tell: people with their roles, languages and addresses.
+
+`Directory` is what routing asks for. `ListedPeople` is the one from the hub's configuration file; the hub's users are
+another (hub.notify.users).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who can be told.
+
+    `sites` None is every site. `shifts`: names of hours; without any the person is always on duty. `email` None: no
+    mail. `channels`: those that reach this person and nobody else, such as a messenger of their own.
+    """
+
+    name: str
+    display: str = ""
+    roles: frozenset[str] = frozenset()
+    sites: frozenset[str] | None = None
+    language: str | None = None
+    email: str | None = None
+    channels: tuple[str, ...] = ()
+    shifts: tuple[str, ...] = ()
+
+    def may_see(self, site: str) -> bool:
+        return self.sites is None or site in self.sites
+
+
+class Directory(Protocol):
+    """Asked at each transition, in the judge's thread: it answers from memory, or within milliseconds."""
+
+    def person(self, name: str) -> Person | None:
+        """The person of that name who may be told, or None."""
+
+    def with_role(self, role: str, site: str) -> Sequence[Person]:
+        """Everybody with the role at the site, by name."""
+
+
+class ListedPeople:
+    """People as the configuration lists them."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
+        self._people = {one.name: one for one in sorted(people, key=lambda one: one.name)}
+
+    def person(self, name: str) -> Person | None:
+        return self._people.get(name)
+
+    def with_role(self, role: str, site: str) -> Sequence[Person]:
+        return tuple(one for one in self._people.values() if role in one.roles and one.may_see(site))
+
+
+class BothDirectories:
+    """The first one that knows a person has the word; roles are looked for in both."""
+
+    def __init__(self, first: Directory, second: Directory) -> None:
+        self._first, self._second = first, second
+
+    def person(self, name: str) -> Person | None:
+        return self._first.person(name) or self._second.person(name)
+
+    def with_role(self, role: str, site: str) -> Sequence[Person]:
+        known = {one.name: one for one in self._second.with_role(role, site)}
+        # a person the first one knows without the role does not have it
+        known = {name: one for name, one in known.items() if self._first.person(name) is None}
+        known |= {one.name: one for one in self._first.with_role(role, site)}
+        return tuple(known[name] for name in sorted(known))
