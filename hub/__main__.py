@@ -129,7 +129,7 @@ def _settings(asked: argparse.Namespace) -> Settings:
         config.http.token = asked.token
     if asked.webhook:
         config.webhooks = (*config.webhooks, *(WebhookPart(url=url) for url in asked.webhook))
-    return settings(config, folder=folder)
+    return settings(config, folder=folder, file=asked.config)
 
 
 def _address(text: str, flag: str, port: int) -> tuple[str, int]:

@@ -23,8 +23,6 @@ from hub.actions import (
 from hub.advice import advice
 from hub.alert_record import Outage, Record, StoredBook, as_alert
 from hub.alerts import (
-    ESCALATE_AFTER_MS,
-    ESCALATIONS_MAX,
     OUT_OF_SERVICE_MAX_MS,
     SHELVE_MAX_MINUTES,
     Event,
@@ -35,6 +33,7 @@ from hub.alerts import (
 )
 from hub.assessment import Assessment
 from hub.delays import Delay
+from hub.escalation import Escalation
 from hub.finding import Finding
 from hub.reasons import Why
 from hub.rules import SEVERITIES, Effective, Family, Rule, effective, family_of, steps_of
@@ -49,8 +48,15 @@ class AlertBook:
     """Open alerts of one site. `run` tells live ids from those of a replay."""
 
     def __init__(
-        self, *, site: str, run: str, assessment: Assessment | None, stored: StoredBook | None = None
+        self,
+        *,
+        site: str,
+        run: str,
+        assessment: Assessment | None,
+        stored: StoredBook | None = None,
+        escalation: Escalation | None = None,
     ) -> None:
+        self._escalation = escalation or Escalation()
         self._site = site
         self._run = run
         self._assessment = assessment
@@ -148,16 +154,9 @@ class AlertBook:
             if record.handling == "out_of_service" and self._outage(record) is None:
                 found.append(self._move(record, Event.BACK_IN_SERVICE, now_ms))
             found += self._close_if_over(key, record, now_ms)
-            wait_ms = ESCALATE_AFTER_MS[record.severity]
-            due = wait_ms is not None and now_ms - record.unacknowledged_ms >= wait_ms * (
-                record.escalation + 1
-            )
-            if (
-                due
-                and record.closed_ms is None
-                and record.handling == "unacknowledged"
-                and record.escalation < ESCALATIONS_MAX
-            ):
+            wait_ms = self._escalation.ladder(record.severity).due_after_ms(record.escalation)
+            due = wait_ms is not None and now_ms - record.unacknowledged_ms >= wait_ms
+            if due and record.closed_ms is None and record.handling == "unacknowledged":
                 record.escalation += 1
                 found.append(self._move(record, Event.ESCALATE, now_ms))
         return found

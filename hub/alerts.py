@@ -94,9 +94,6 @@ _ON_CONDITION = frozenset(event for _, event in CONDITION)
 
 SHELVE_MAX_MINUTES = 60
 OUT_OF_SERVICE_MAX_MS = 7 * 86_400_000  # [E]
-# [E] Not acknowledged within: the next role is called. A low alert calls nobody.
-ESCALATE_AFTER_MS: Final[dict[Severity, int | None]] = {"low": None, "medium": 600_000, "high": 120_000}
-ESCALATIONS_MAX = 3
 
 
 class IllegalTransition(RuntimeError):
@@ -209,7 +206,8 @@ def diagram() -> str:
         f"- Shelving lasts at most {SHELVE_MAX_MINUTES} minutes, with a reason and a name. A high alert cannot be",
         "  shelved.",
         "- A shelf that expires goes back to unacknowledged.",
-        "- Not acknowledged in time, an alert escalates: medium after 10 minutes, high after 2, at most three times.",
+        "- Not acknowledged in time, an alert escalates: medium after 10 minutes, high after 2, at most three times;",
+        "  unless the town has steps of its own (docs/notifications.md).",
         "- Silence of a camera causes no alert but `sensor.silent`: where nothing is seen, every other rule is",
         "  unknown, its delays stand still, and what is active stays open.",
         "- The hub's own silence (a restart, a stalled machine) is unknown too: no delay counts it, and no camera is",

@@ -24,14 +24,17 @@ from hub.api.describe import describe
 from hub.api.guard import Access
 from hub.assessment import Assessment, read_assessment
 from hub.clocks import Clocks
-from hub.config import Settings
-from hub.dispatch import Dispatcher, told
+from hub.config import Settings, read_notifications
+from hub.dispatch import POLL_S, Dispatcher
 from hub.herald import Herald
 from hub.ingest import Ingest
 from hub.judge import Judge
-from hub.live import LiveFeed
+from hub.live import ChannelDown, LiveFeed
 from hub.monitor import Monitor
 from hub.mqtt import Link
+from hub.notify.desk import Desk
+from hub.notify.directory import address_in
+from hub.notify.letter import Writer
 from hub.records import Records
 from hub.site import read_site
 from hub.store import Store
@@ -90,13 +93,18 @@ class _Server(uvicorn.Server):
 class Hub:
     """One running hub. `run` serves in the calling thread until a signal; `start` and `stop` are for tests."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], int] | None = None, poll_s: float = POLL_S
+    ) -> None:
         """Reads the files, binds the port, opens the database and rebuilds what was known before.
 
-        Raises FileError, CannotListen or StoreError, with nothing left open.
+        `poll_s`: how often the outbox is looked at. Raises FileError, ConfigError, CannotListen or StoreError, with
+        nothing left open.
         """
         self.settings = settings
         self.site = read_site(settings.site)
+        self.notify = read_notifications(settings, self.site)
+        self._poll_s = poll_s
         assessment = read_assessment(settings.assessment, self.site) if settings.assessment else None
         self._truth = read_truth(settings.truth, self.site) if settings.truth else None
         self._thread: threading.Thread | None = None
@@ -112,8 +120,13 @@ class Hub:
 
     def _wire(self, assessment: Assessment | None, clock: Callable[[], int]) -> None:
         settings = self.settings
+        directory = self.notify.people
         self.monitor = Monitor(
-            site=self.site, assessment=assessment, run=self.store.run, memory=self.store.memory()
+            site=self.site,
+            assessment=assessment,
+            run=self.store.run,
+            memory=self.store.memory(),
+            escalation=self.notify.policy.escalation,
         )
         self.ingest = Ingest(
             site=self.site,
@@ -132,13 +145,25 @@ class Hub:
             clock=clock,
             media=settings.media,
             cameras=[camera.id for camera in self.site.cameras],
-            told=lambda transition: told(transition, settings.webhooks),
+            desk=Desk(
+                policy=self.notify.policy,
+                directory=directory,
+                told=self.records.told(),
+                held=self.records.held(),
+            ),
+            channels_down=self._channels_down,
             on_deliveries=self._wake_dispatcher,
             version=version(),
             retention=settings.retention,
         )
         self.dispatcher = Dispatcher(
-            webhooks=settings.webhooks, records=self.records, ask=self.judge.ask, clock=clock
+            channels=self.notify.channels(),
+            writer=Writer(site=self.site, run=self.store.run, mode=self.notify.mode, page=self.notify.page),
+            address=address_in(directory),
+            records=self.records,
+            ask=self.judge.ask,
+            clock=clock,
+            poll_s=self._poll_s,
         )
         self.link = Link(
             address=settings.broker,
@@ -163,10 +188,15 @@ class Hub:
             ingest=self.ingest,
             live=self.live,
             records=self.records,
+            notify=self.notify,
+            dispatcher=self.dispatcher,
             truth=self._truth,
             access=Access(token=settings.token, tls=settings.listen.tls, names=settings.listen.names),
             version=version(),
         )
+
+    def _channels_down(self) -> tuple[ChannelDown, ...]:
+        return self.dispatcher.down()
 
     def _wake_dispatcher(self) -> None:
         self.dispatcher.wake()
@@ -267,6 +297,6 @@ class Hub:
         self._stop_parts()
 
 
-def create_app(settings: Settings, *, clock: Callable[[], int] | None = None) -> Hub:
+def create_app(settings: Settings, *, clock: Callable[[], int] | None = None, poll_s: float = POLL_S) -> Hub:
     """A hub, wired and not yet started."""
-    return Hub(settings, clock=clock)
+    return Hub(settings, clock=clock, poll_s=poll_s)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from contract.messages import Alert
 from hub.audit import AuditEntry
 from hub.monitor import Transition
+from hub.notify.outbox import ChannelChange, DeliveryResult, QuietOver, TestOrder
+from hub.notify.routing import Decision
 from hub.streams import Stream
 
 
@@ -74,18 +76,6 @@ class CameraMinute:
     frames_dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryResult:
-    """What came of one attempt. `next_try_ms` is None when there will be none."""
-
-    id: int
-    state: str
-    attempts: int
-    next_try_ms: int | None
-    last_error: str | None
-    changed_ms: int
-
-
 @dataclass(slots=True)
 class Batch:
     """Everything one transaction writes. Minute figures are added to what the database holds."""
@@ -98,10 +88,14 @@ class Batch:
     counts: Counter[str] = field(default_factory=Counter)
     clocks: dict[tuple[str, str], int] = field(default_factory=dict)
     said: dict[tuple[str, str], Said] = field(default_factory=dict)
-    transitions: list[tuple[Transition, tuple[str, ...]]] = field(default_factory=list)  # with who is told
+    # each with who is told, held back or left out
+    transitions: list[tuple[Transition, tuple[Decision, ...]]] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
     alerts_off_broker: list[str] = field(default_factory=list)
     deliveries: list[DeliveryResult] = field(default_factory=list)
+    quiet_over: list[QuietOver] = field(default_factory=list)
+    tests: list[TestOrder] = field(default_factory=list)
+    channels: list[ChannelChange] = field(default_factory=list)
     zone_minutes: dict[tuple[str, int], ZoneMinute] = field(default_factory=dict)
     zone_late: Counter[tuple[str, int]] = field(
         default_factory=Counter
@@ -119,6 +113,9 @@ class Batch:
             alerts=self.alerts,
             alerts_off_broker=self.alerts_off_broker,
             deliveries=self.deliveries,
+            quiet_over=self.quiet_over,
+            tests=self.tests,
+            channels=self.channels,
             zone_minutes=self.zone_minutes,
             audit=self.audit,
         )
@@ -137,6 +134,9 @@ class Batch:
             or self.alerts
             or self.alerts_off_broker
             or self.deliveries
+            or self.quiet_over
+            or self.tests
+            or self.channels
             or self.zone_minutes
             or self.zone_late
             or self.camera_minutes

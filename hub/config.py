@@ -13,11 +13,21 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from contract.yaml_file import YamlFile
+from contract.messages import Severity
+from contract.yaml_file import FileError, YamlFile
 from hub.api.guard import TOKEN_MIN_LENGTH, is_loopback
 from hub.mqtt import BrokerAddress
-from hub.notify.webhook import Severity, Webhook
+from hub.notify.settings import (
+    Notifications,
+    NotificationsPart,
+    OwnBroker,
+    Plain,
+    WrongSetting,
+    notifications,
+)
+from hub.notify.webhook import check_url
 from hub.retention import Retention
+from hub.site import Site
 
 HTTP_PORT = 8080
 MQTT_PORT = 1883
@@ -108,6 +118,7 @@ class Config(_Part):
     broker: BrokerPart = msgspec.field(default_factory=BrokerPart)
     http: HttpPart = msgspec.field(default_factory=HttpPart)
     webhooks: tuple[WebhookPart, ...] = ()
+    notifications: NotificationsPart = msgspec.field(default_factory=NotificationsPart)
     truth: str | None = None
     retention: RetentionPart = msgspec.field(default_factory=RetentionPart)
     audit: AuditPart = msgspec.field(default_factory=AuditPart)
@@ -144,7 +155,10 @@ class Settings:
     broker: BrokerAddress
     listen: Listen
     token: str | None
-    webhooks: tuple[Webhook, ...]
+    webhooks: tuple[Plain, ...]
+    notify: NotificationsPart
+    folder: Path
+    file: Path | None = None
     retention: Retention
     token_file: Path | None = None
     token_is_new: bool = False
@@ -159,8 +173,8 @@ def read_config(path: Path | str) -> Config:
     return YamlFile(path).to(Config)
 
 
-def settings(config: Config, *, folder: Path) -> Settings:
-    """Checks what the types cannot say and reads the secrets. Raises ConfigError.
+def settings(config: Config, *, folder: Path, file: Path | None = None) -> Settings:
+    """Checks what the types cannot say and reads the secrets. Raises ConfigError. `file`: where `config` was read.
 
     A listening address that others can reach needs TLS and a token: without both nothing starts.
     """
@@ -192,9 +206,9 @@ def settings(config: Config, *, folder: Path) -> Settings:
         raise ConfigError(f"webhooks: two have the same name ({', '.join(names)}); names are unique")
     try:
         webhooks = tuple(
-            Webhook(
+            Plain(
                 name=name,
-                url=part.url,
+                url=check_url(name, part.url),
                 min_severity=part.min_severity,
                 secret=_secret(at(part.secret_file), "webhooks.secret_file") if part.secret_file else None,
             )
@@ -232,6 +246,9 @@ def settings(config: Config, *, folder: Path) -> Settings:
         token_is_new=is_new,
         truth=at(config.truth) if config.truth else None,
         webhooks=webhooks,
+        notify=config.notifications,
+        folder=folder,
+        file=file,
         retention=_retention(config.retention),
         anchor_file=anchor_file(config, folder),
         anchor_every_s=config.audit.anchor_every_s,
@@ -259,6 +276,41 @@ def anchor_file(config: Config, folder: Path) -> Path:
     if config.audit.anchor_file is not None:
         return (folder / config.audit.anchor_file).resolve()
     return (folder / config.database).resolve().parent / "audit-anchors.txt"
+
+
+def read_notifications(found: Settings, site: Site) -> Notifications:
+    """Who is told, and how: the part `notifications`, checked against the site. Raises FileError or ConfigError."""
+
+    def at(name: str) -> Path:
+        return (found.folder / name).resolve()
+
+    broker = found.broker
+    try:
+        return notifications(
+            found.notify,
+            site=site,
+            broker=OwnBroker(
+                host=broker.host,
+                port=broker.port,
+                username=broker.username,
+                password=broker.password,
+                ca=broker.ca,
+                certificate=broker.certificate,
+                key=broker.key,
+            ),
+            media=found.media,
+            webhooks=found.webhooks,
+            secret=lambda name, key: _secret(at(name), key),
+            file=lambda name, key: _file(at(name), key),
+        )
+    except WrongSetting as error:
+        if found.file is None:
+            raise ConfigError(str(error)) from None
+        raise _in_file(found.file, error) from None
+
+
+def _in_file(file: Path, error: WrongSetting) -> FileError:
+    return YamlFile(file).error(error.problem, *error.key)
 
 
 def _token(path: Path) -> tuple[str, bool]:

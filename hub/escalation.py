@@ -1,7 +1,8 @@
 """When an alert that nobody acknowledges goes on to the next role. Pure: hub.alert_book counts by it.
 
-A ladder per severity: steps with the time since the alert began to wait for somebody, and who is told. `Alert.escalation`
-is the number of the step that was reached; past the last one the counter goes on and the last step is told again.
+A ladder per severity: steps with the time since the alert began to wait for somebody, and who is told.
+`Alert.escalation` is the number of the step that was reached; past the last one the counter goes on and the last
+step is told again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Ladder:
             raise ValueError(f"the last step can repeat every {REPEAT_MIN_MS // 1000} s at the most often")
 
     def due_after_ms(self, escalation: int) -> int | None:
-        """How long an alert waits, from when it became unacknowledged, for the step after `escalation`. None: no more."""
+        """How long after it became unacknowledged the step after `escalation` is due. None: no more."""
         if escalation < len(self.steps):
             return self.steps[escalation].after_ms
         if not self.steps or self.repeat_ms is None:

@@ -24,10 +24,12 @@ from hub.batch import Batch
 from hub.herald import Herald
 from hub.history import Timeline, note_late
 from hub.ingest import Arrival, Fault, Heard, Ingest, corrected, fault
-from hub.live import HubState, LiveFeed
+from hub.live import ChannelDown, HubState, LiveFeed
 from hub.media_pace import MediaPace
 from hub.monitor import RECALL_MS, IllegalAction, Monitor
 from hub.mqtt import Link
+from hub.notify.desk import Desk
+from hub.notify.routing import Decision
 from hub.retention import Retention, Run
 from hub.step import Step, Transition
 from hub.store import Store
@@ -71,7 +73,8 @@ class Judge:
         clock: Callable[[], int],
         media: bool,
         cameras: Sequence[str],
-        told: Callable[[Transition], tuple[str, ...]],
+        desk: Desk,
+        channels_down: Callable[[], tuple[ChannelDown, ...]],
         on_deliveries: Callable[[], None],
         version: str,
         retention: Retention,
@@ -88,7 +91,8 @@ class Judge:
         self._media = media
         self._pace = MediaPace(cameras) if media else None
         self._held_s = float("-inf")
-        self._told = told
+        self._desk = desk
+        self._channels_down = channels_down
         self._on_deliveries = on_deliveries
         self._version = version
         self._retention = retention
@@ -327,13 +331,27 @@ class Judge:
             self._note_fault(fault(now_ms, "judging the site"))
             return None
         self.note_transitions(step.transitions, batch)
+        self._end_quiet(step, batch)
         self.timeline.note(step, batch)
         return step
 
     def note_transitions(self, transitions: Sequence[Transition], batch: Batch) -> None:
         for transition in transitions:
-            batch.transitions.append((transition, self._told(transition)))
+            batch.transitions.append((transition, self._tell_whom(transition)))
             batch.alerts[transition.alert.alert] = transition.alert
+
+    def _tell_whom(self, transition: Transition) -> tuple[Decision, ...]:
+        try:
+            return self._desk.take(transition)
+        except Exception:  # noqa: BLE001 shown as a fault; an alert must stand on the page whatever becomes of its messages
+            self._note_fault(fault(self.now_ms, f"deciding who is told of {transition.alert.alert}"))
+            return ()
+
+    def _end_quiet(self, step: Step, batch: Batch) -> None:
+        try:
+            batch.quiet_over += self._desk.tick(step.now_ms, step.alerts)
+        except Exception:  # noqa: BLE001 as above
+            self._note_fault(fault(step.now_ms, "ending quiet hours"))
 
     def _commit(self, batch: Batch) -> None:
         """Writes the batch, however long it takes: nothing is acknowledged, shown or forgotten before."""
@@ -371,7 +389,7 @@ class Judge:
             if connected:
                 self._herald.say_all(self._ingest.streams.agents(), self._store.off_broker())
             self._herald.say(self._link, self._ingest, step, wall_ms=self._clock())
-        if any(channels for _, channels in batch.transitions):
+        if batch.quiet_over or batch.tests or batch.channels or any(one for _, one in batch.transitions):
             self._on_deliveries()
         if step is not None or connected:
             self._live.offer(step, self._state(), now_ms=self.now_ms)
@@ -424,6 +442,7 @@ class Judge:
             late=counts.get("late", 0),
             faults=self.faults,
             fault=self._last_fault,
+            channels_down=self._channels_down(),
         )
 
 

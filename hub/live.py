@@ -24,6 +24,15 @@ SUBSCRIBERS_MAX = 100
 STANDS_EVERY_S = 1.0  # how soon a stream ends after its reader lost the right to it
 
 
+class ChannelDown(Struct, frozen=True, kw_only=True):
+    """A channel of notifications that sends nothing until somebody acts, and how many messages wait for it."""
+
+    channel: str
+    since: Instant
+    reason: str
+    waiting: int
+
+
 class HubState(Struct, frozen=True, kw_only=True):
     """How the hub itself does. `fault`: the last failure of our own code, with its traceback."""
 
@@ -41,6 +50,7 @@ class HubState(Struct, frozen=True, kw_only=True):
     late: int
     faults: int
     fault: str | None
+    channels_down: tuple[ChannelDown, ...] = ()
 
 
 class State(Struct, frozen=True, kw_only=True):

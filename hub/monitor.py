@@ -32,6 +32,7 @@ from hub.alert_book import AlertBook
 from hub.assessment import Assessment
 from hub.camera_state import camera_state
 from hub.crowd_findings import crowd_findings, entered_finding
+from hub.escalation import Escalation
 from hub.finding import Finding
 from hub.ground import survey
 from hub.heat import heat_map
@@ -80,7 +81,13 @@ class Monitor:
     """Judges one site. Raises UnusableMemory for stored memory that is not this site's."""
 
     def __init__(
-        self, *, site: Site, assessment: Assessment | None, run: str, memory: bytes | None = None
+        self,
+        *,
+        site: Site,
+        assessment: Assessment | None,
+        run: str,
+        memory: bytes | None = None,
+        escalation: Escalation | None = None,
     ) -> None:
         kept = Memory(version=VERSION, site=site.site) if memory is None else decode(memory, site.site)
         self._site = site
@@ -91,7 +98,9 @@ class Monitor:
         self._remembered = RememberedGround(self._ground, kept.cells)
         self._inflow = Inflow(self._ground, site.zones)
         self._meter = CrowdMeter(site, self._ground, kept.patches)
-        self._book = AlertBook(site=site.site, run=run, assessment=assessment, stored=kept.book)
+        self._book = AlertBook(
+            site=site.site, run=run, assessment=assessment, stored=kept.book, escalation=escalation
+        )
         self._levels = {zone.id: kept.levels.get(zone.id, LevelMemory()) for zone in site.zones}
         self._risks = dict(kept.risks)
         self._watches = dict(kept.watches)

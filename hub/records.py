@@ -13,11 +13,16 @@ import msgspec
 
 from contract.instants import to_ms
 from contract.messages import ModelRef, Quality, Reading
+from hub.notify import outbox
+from hub.notify.desk import HeldRow
+from hub.notify.outbox import ChannelRow, Counted
+from hub.step import Transition
 
 BUSY_TIMEOUT_MS = 5_000
 MINUTE_MS = 60_000
 REFUSALS_SHOWN = 100
 _READING = msgspec.json.Decoder(Reading)
+_TRANSITION = msgspec.json.Decoder(Transition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +43,43 @@ class MinuteRow:
 
 @dataclass(frozen=True, slots=True)
 class DueDelivery:
-    """A notification to send: the transition's JSON as stored."""
+    """A message to send: the transition's JSON as stored, or the body of a digest or a test."""
 
     id: int
     channel: str
-    alert: str
+    recipient: str
+    purpose: str
+    language: str
+    alert: str | None
     attempts: int
+    unsure: int
+    under_way: bool
     created_ms: int
-    transition: bytes
+    last_error: str | None
+    transition: bytes | None
+    body: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
+    """`event`: of the alert's transition; `at_ms`: when that was; None for a digest or a test."""
+
+    id: int
     channel: str
+    recipient: str
+    purpose: str
+    event: str | None
+    why: str
+    reason: str
     state: str
     attempts: int
+    unsure: int
     last_error: str | None
     next_try_ms: int | None
+    held_until_ms: int | None
+    digest: int | None
+    created_ms: int
+    changed_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +142,92 @@ class Records:
 
     def deliveries(self, alert: str) -> list[DeliveryRow]:
         rows = self._all(
-            "SELECT channel, state, attempts, last_error, next_try_ms FROM deliveries WHERE alert = ? ORDER BY id",
+            "SELECT d.id, d.channel, d.recipient, d.purpose, json_extract(t.body, '$.event'), d.why, d.reason, "
+            "d.state, d.attempts, d.unsure, d.last_error, d.next_try_ms, d.held_until_ms, d.digest, d.created_ms, "
+            "d.changed_ms FROM deliveries d LEFT JOIN transitions t ON t.id = d.transition_id WHERE d.alert = ? "
+            "OR d.id IN (SELECT digest FROM deliveries WHERE alert = ?) ORDER BY d.id",
+            alert,
             alert,
         )
         return [DeliveryRow(*row) for row in rows]  # type: ignore[arg-type]
+
+    def told(self) -> dict[str, set[tuple[str, str]]]:
+        """By open alert: who is told of it, was, or will be, and by which channel."""
+        rows = self._all(
+            "SELECT DISTINCT d.alert, d.recipient, d.channel FROM deliveries d JOIN alerts a ON a.alert = d.alert "
+            "WHERE a.closed_at_ms IS NULL AND d.state <> 'skipped'"
+        )
+        found: dict[str, set[tuple[str, str]]] = {}
+        for alert, recipient, channel in rows:
+            found.setdefault(str(alert), set()).add((str(recipient), str(channel)))
+        return found
+
+    def held(self) -> list[HeldRow]:
+        """What waits for the end of quiet hours, oldest first."""
+        rows = self._all(
+            "SELECT d.recipient, d.channel, d.language, d.held_until_ms, t.body FROM deliveries d "
+            "JOIN transitions t ON t.id = d.transition_id WHERE d.state = 'held' ORDER BY d.id"
+        )
+        return [
+            HeldRow(
+                recipient=str(recipient),
+                channel=str(channel),
+                language=str(language),
+                alert=_TRANSITION.decode(bytes(body)).alert,  # type: ignore[call-overload]
+                until_ms=int(until_ms),  # type: ignore[call-overload]
+            )
+            for recipient, channel, language, until_ms, body in rows
+        ]
+
+    def channels(self) -> dict[str, ChannelRow]:
+        """Channels that were ever disabled."""
+        with self._lock:
+            return outbox.channel_rows(self._db)
+
+    def counted(self) -> dict[str, Counted]:
+        with self._lock:
+            return outbox.counted(self._db)
+
+    def waiting(self, channel: str) -> int:
+        rows = self._all(
+            "SELECT count(*) FROM deliveries WHERE state = 'waiting' AND channel = ? AND purpose <> 'test'",
+            channel,
+        )
+        return int(rows[0][0])  # type: ignore[call-overload, no-any-return]
+
+    def newest_test(self, channel: str) -> tuple[int, str, str | None] | None:
+        """Number, state and last error of the newest test message."""
+        rows = self._all(
+            "SELECT id, state, last_error FROM deliveries WHERE channel = ? AND purpose = 'test' "
+            "ORDER BY id DESC LIMIT 1",
+            channel,
+        )
+        return rows[0] if rows else None  # type: ignore[return-value]
 
     def waiting_channels(self) -> list[str]:
         rows = self._all("SELECT DISTINCT channel FROM deliveries WHERE state = 'waiting' ORDER BY channel")
         return [str(channel) for (channel,) in rows]
 
-    def due(self, channel: str, *, now_ms: int, limit: int) -> list[DueDelivery]:
-        """Deliveries whose time has come, oldest first. One alert's follow each other: a later one waits."""
+    def due(
+        self, channel: str, *, now_ms: int, limit: int, disabled: bool = False, created_before_ms: int = 0
+    ) -> list[DueDelivery]:
+        """Messages whose time has come, oldest first. Those of one alert to one recipient follow each other.
+
+        Of a channel that is `disabled` only tests, and what was made before `created_before_ms`.
+        """
         rows = self._all(
-            "SELECT d.id, d.channel, d.alert, d.attempts, d.created_ms, t.body FROM deliveries d "
-            "JOIN transitions t ON t.id = d.transition_id "
-            "WHERE d.state = 'waiting' AND d.channel = ? AND d.next_try_ms <= ? AND NOT EXISTS ("
+            "SELECT d.id, d.channel, d.recipient, d.purpose, d.language, d.alert, d.attempts, d.unsure, d.under_way, "
+            "d.created_ms, d.last_error, t.body, d.body "
+            "FROM deliveries d LEFT JOIN transitions t ON t.id = d.transition_id "
+            "WHERE d.state = 'waiting' AND d.channel = ? AND (d.next_try_ms <= ? AND (NOT ? OR d.purpose = 'test') "
+            "OR d.created_ms < ?) AND NOT EXISTS ("
             "SELECT 1 FROM deliveries e WHERE e.state = 'waiting' AND e.channel = d.channel "
-            "AND e.alert = d.alert AND e.id < d.id) ORDER BY d.id LIMIT ?",
+            "AND e.alert = d.alert AND e.recipient = d.recipient AND e.id < d.id) "
+            "ORDER BY d.purpose <> 'test', d.id LIMIT ?",
             channel,
             now_ms,
+            disabled,
+            created_before_ms,
             limit,
         )
         return [DueDelivery(*row) for row in rows]  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from contract.instants import to_ms
 from hub import audit, life, migrate
 from hub.audit import AuditEntry
 from hub.batch import Batch, StoredReading
+from hub.notify import outbox
 from hub.retention import Retention, Run
 from hub.streams import Stream, Streams
 
@@ -164,15 +165,17 @@ class Store:
         )
 
     def _write_alerts(self, batch: Batch) -> None:
-        for transition, channels in batch.transitions:
+        for transition, decisions in batch.transitions:
             row = self._db.execute(
                 "INSERT INTO transitions (alert, at_ms, body) VALUES (?, ?, ?)",
                 (transition.alert.alert, to_ms(transition.at), msgspec.json.encode(transition)),
             )
-            self._db.executemany(
-                "INSERT INTO deliveries (channel, alert, transition_id, state, attempts, next_try_ms, created_ms, "
-                "changed_ms) VALUES (?, ?, ?, 'waiting', 0, ?, ?, ?)",
-                [(one, transition.alert.alert, row.lastrowid, *3 * (batch.at_ms,)) for one in channels],
+            outbox.put(
+                self._db,
+                decisions,
+                alert=transition.alert.alert,
+                transition_id=row.lastrowid,
+                at_ms=batch.at_ms,
             )
         self._db.executemany(
             "INSERT INTO alerts (alert, opened_at_ms, closed_at_ms, retained, body) VALUES (?, ?, ?, 1, ?) "
@@ -192,14 +195,10 @@ class Store:
             "UPDATE alerts SET retained = 0 WHERE alert = ? AND closed_at_ms IS NOT NULL",
             [(alert,) for alert in batch.alerts_off_broker],
         )
-        self._db.executemany(
-            "UPDATE deliveries SET state = ?, attempts = ?, next_try_ms = ?, last_error = ?, changed_ms = ? "
-            "WHERE id = ?",
-            [
-                (d.state, d.attempts, d.next_try_ms, d.last_error, d.changed_ms, d.id)
-                for d in batch.deliveries
-            ],
-        )
+        outbox.end_quiet(self._db, batch.quiet_over, at_ms=batch.at_ms)
+        outbox.order_tests(self._db, batch.tests, at_ms=batch.at_ms)
+        outbox.note_results(self._db, batch.deliveries)
+        outbox.change_channels(self._db, batch.channels)
 
     def _write_minutes(self, batch: Batch) -> None:
         # min() and max() of SQLite give NULL when one is NULL, hence the coalesce on both sides

@@ -164,13 +164,60 @@ class AlertList(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """One notification of one transition: state is waiting, delivered, refused or given_up."""
+    """One message about the alert to one recipient, or why there is none.
 
+    `state`: waiting, held (quiet hours), delivered, refused, given_up, digested (told in the digest `digest`), lapsed
+    (over before the quiet hours were) or skipped. `duplicates`: attempts that failed here and may have arrived all
+    the same. `disabled`: the channel sends nothing until somebody acts. `event`: what of the alert it is about.
+    """
+
+    id: int
     channel: str
+    recipient: str
+    name: str
+    purpose: str
+    event: str | None
+    why: str
+    reason: str
     state: str
     attempts: int
+    duplicates: int
+    disabled: bool
     last_error: str | None
     next_try_at: Instant | None
+    held_until: Instant | None
+    digest: int | None
+    created_at: Instant
+    changed_at: Instant
+
+
+class ChannelShown(Struct, frozen=True, kw_only=True):
+    """One way out of the hub. `last_delivered_at`: of the messages that are still kept."""
+
+    channel: str
+    kind: str
+    disabled: bool
+    since: Instant | None
+    reason: str | None
+    changed_by: str | None
+    waiting: int
+    held: int
+    delivered: int
+    failed: int
+    last_delivered_at: Instant | None
+
+
+class ChannelList(Struct, frozen=True, kw_only=True):
+    channels: tuple[ChannelShown, ...]
+
+
+class ChannelTest(Struct, frozen=True, kw_only=True):
+    """What came of a test message. It is sent once."""
+
+    channel: str
+    delivered: bool
+    error: str | None
+    waiting: int
 
 
 class AlertDetail(Struct, frozen=True, kw_only=True):
@@ -247,6 +294,9 @@ ANSWERS: tuple[type, ...] = (
     AlertList,
     AlertDetail,
     AlertAnswer,
+    ChannelList,
+    ChannelShown,
+    ChannelTest,
     Permit,
     OutOfServiceAnswer,
     Devices,

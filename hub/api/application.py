@@ -12,14 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from contract.true_people import TruePeople
-from hub.api import acting, exercise, page, reading
+from hub.api import acting, channels, exercise, page, reading
 from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
 from hub.api.guard import Access, Guard, content_policy
+from hub.dispatch import Dispatcher
 from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import LiveFeed
 from hub.monitor import Monitor
+from hub.notify.settings import Notifications
 from hub.records import Records
 from hub.site import Site
 
@@ -35,6 +37,8 @@ def application(
     ingest: Ingest,
     live: LiveFeed,
     records: Records,
+    notify: Notifications,
+    dispatcher: Dispatcher,
     truth: TruePeople | None,
     access: Access,
     version: str,
@@ -46,10 +50,18 @@ def application(
     app = FastAPI(title=TITLE, version=version, openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(
         reading.routes(
-            site=site, description=description, live=live, judge=judge, ingest=ingest, records=records
+            site=site,
+            description=description,
+            live=live,
+            judge=judge,
+            ingest=ingest,
+            records=records,
+            notify=notify,
+            dispatcher=dispatcher,
         )
     )
     app.include_router(acting.routes(monitor=monitor, judge=judge, records=records))
+    app.include_router(channels.routes(judge=judge, records=records, notify=notify, dispatcher=dispatcher))
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
     app.include_router(page.routes(access=access, root=root, page=html))

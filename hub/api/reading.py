@@ -14,12 +14,11 @@ from starlette.types import Message, Send
 
 from contract.instants import from_ms
 from contract.messages import Alert
-from hub.api.allowed import needs, watching
+from hub.api.allowed import acting, needs, watching
 from hub.api.answers import (
     AgentState,
     AlertDetail,
     AlertList,
-    Delivery,
     Devices,
     Refusals,
     RefusalShown,
@@ -29,10 +28,14 @@ from hub.api.answers import (
     reply,
     said,
 )
+from hub.api.channels import deliveries
+from hub.dispatch import Dispatcher
 from hub.history import MINUTE_MS, MINUTES_MAX, History
 from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import SUBSCRIBERS_MAX, LiveFeed, State
+from hub.notify.settings import Notifications
+from hub.people.actor import Actor
 from hub.records import Records
 from hub.rights import Right
 from hub.site import Site
@@ -73,6 +76,8 @@ def routes(
     judge: Judge,
     ingest: Ingest,
     records: Records,
+    notify: Notifications,
+    dispatcher: Dispatcher,
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     look = [needs(Right.LOOK)]
@@ -173,11 +178,10 @@ def routes(
 
     @router.get(
         "/alerts/{alert}",
-        dependencies=look,
         responses=said(AlertDetail, "one alert"),
         response_class=Response,
     )
-    def get_alert(alert: str) -> Response:
+    def get_alert(alert: str, actor: Annotated[Actor, Depends(acting(Right.LOOK))]) -> Response:
         body = records.alert(alert)
         if body is None:
             raise HTTPException(404, {"error": f"there is no alert {alert[:80]}", "do": "see /api/v1/alerts"})
@@ -187,16 +191,14 @@ def routes(
             AlertDetail(
                 alert=now or _ALERT.decode(body),
                 transitions=tuple(_TRANSITION.decode(one) for one in records.transitions(alert)),
-                deliveries=tuple(
-                    Delivery(
-                        channel=row.channel,
-                        state=row.state,
-                        attempts=row.attempts,
-                        last_error=row.last_error,
-                        next_try_at=None if row.next_try_ms is None else from_ms(row.next_try_ms),
-                    )
-                    for row in records.deliveries(alert)
-                ),
+                # whom the town calls is not for everybody who may look
+                deliveries=deliveries(
+                    records.deliveries(alert),
+                    down=frozenset(one.channel for one in dispatcher.down()),
+                    display=notify.display,
+                )
+                if actor.may(Right.DELIVERIES)
+                else (),
             )
         )
 

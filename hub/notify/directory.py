@@ -6,7 +6,7 @@ another (hub.notify.users).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,3 +70,14 @@ class BothDirectories:
         known = {name: one for name, one in known.items() if self._first.person(name) is None}
         known |= {one.name: one for one in self._first.with_role(role, site)}
         return tuple(known[name] for name in sorted(known))
+
+
+def address_in(directory: Directory) -> Callable[[str], str | None]:
+    """Looks up the e-mail address of a recipient (`person:NAME`) at the time of sending."""
+
+    def address(recipient: str) -> str | None:
+        kind, _, name = recipient.partition(":")
+        person = directory.person(name) if kind == "person" else None
+        return None if person is None else person.email
+
+    return address

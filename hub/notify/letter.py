@@ -41,6 +41,11 @@ _DIGEST = msgspec.json.Decoder(DigestBody)
 _TEST = msgspec.json.Decoder(TestBody)
 
 
+def asked_by(body: bytes | None) -> str:
+    """Who asked for a test message."""
+    return "" if body is None else _TEST.decode(body).by
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What the outbox holds of one message. `made_ms`: when it was put there."""
@@ -53,7 +58,6 @@ class Draft:
     channel: str
     address: str | None
     language: str
-    alert: str | None
     made_ms: int
     transition: bytes | None = None
     body: bytes | None = None

@@ -1,4 +1,4 @@
-"""A message through Apprise (https://github.com/caronc/apprise): Signal, Threema, Telegram, Matrix, Teams, SMS and others.
+"""A message through Apprise (https://github.com/caronc/apprise): Signal, Threema, Telegram, Matrix, SMS and others.
 
 Needs the extra [messengers]. One channel is one Apprise address, read from a file that nobody else may read; it holds
 the service's token, so neither it nor what Apprise says about it is ever logged or stored.

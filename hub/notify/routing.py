@@ -90,7 +90,7 @@ class ChannelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Whom to tell of which alerts. Empty `sites`, `zones`, `rules` and `via` mean all. `hours`: only while they run."""
+    """Whom to tell of which alerts. `sites`, `zones`, `rules`, `via` empty: all. `hours`: only while they run."""
 
     name: str
     to: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 The body is {"delivery", "key", "attempt", "repeat", "sent_at", "mode", "purpose", "recipient", "subject", "text",
 "transition", "alerts"}. With a secret it is signed: X-Esplanade-Signature holds `t=<unix seconds>,v1=<hex HMAC-SHA256
-of "<t>.<body>">`. A message may come twice: X-Esplanade-Delivery and Idempotency-Key tell, and `repeat` says that it may.
+of "<t>.<body>">`. A message may come twice: Idempotency-Key tells it, and `repeat` says that it may have.
 """
 
 from __future__ import annotations
@@ -39,11 +39,8 @@ class Webhook:
         self, *, name: str, url: str, secret: str | None = None, client: httpx.Client | None = None
     ) -> None:
         """Raises ValueError for what is no http or https address."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"webhook {name}: {url!r} is no http or https address")
         self.name = name
-        self.url = url
+        self.url = check_url(name, url)
         self._secret = secret
         self._client = client or httpx.Client()
 
@@ -87,6 +84,14 @@ class Webhook:
 
     def close(self) -> None:
         self._client.close()
+
+
+def check_url(name: str, url: str) -> str:
+    """The address. Raises ValueError for what is no http or https address."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"webhook {name}: {url!r} is no http or https address")
+    return url
 
 
 def _judged(answer: httpx.Response) -> Attempt:

@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from hub.config import WebhookPart
-from hub.dispatch import after
-from hub.notify.webhook import Attempt, Outcome, Webhook
+from hub.dispatch import after, begun
+from hub.notify.channel import Attempt, Letter, Outcome
+from hub.notify.routing import Purpose
+from hub.notify.webhook import Webhook
 from hub.records import DueDelivery
 from tests.kit.hub_inside import HubInside
 
@@ -105,15 +107,18 @@ def test_every_transition_arrives_in_order(receiver: Receiver, tmp_path: Path) -
         assert headers["X-Esplanade-Delivery"] == str(json.loads(body)["delivery"])
 
 
-@pytest.mark.parametrize("receiver", [lambda _n: 410], indirect=True)
-def test_a_lasting_error_is_marked_and_not_tried_again(receiver: Receiver, tmp_path: Path) -> None:
+@pytest.mark.parametrize("receiver", [lambda _n: 422], indirect=True)
+def test_a_message_that_is_not_taken_is_marked_and_not_tried_again(
+    receiver: Receiver, tmp_path: Path
+) -> None:
     with HubInside(tmp_path, webhooks=(WebhookPart(url=receiver.url),)) as inside:
         alert = inside.car_alert()
         rows = inside.until(lambda: (r := deliveries(inside, alert)) and r[0]["state"] == "refused" and r)
         assert rows[0]["channel"] == "webhook-1"
         assert rows[0]["attempts"] == 1
-        assert "HTTP 410" in rows[0]["last_error"]
+        assert "HTTP 422" in rows[0]["last_error"]
         assert rows[0]["next_try_at"] is None
+        assert not rows[0]["disabled"]
 
 
 @pytest.mark.parametrize("receiver", [lambda n: 503 if n == 0 else 200], indirect=True)
@@ -145,6 +150,24 @@ def test_severity_decides_who_is_told(receiver: Receiver, tmp_path: Path) -> Non
 DAY_MS = 24 * 3_600_000
 
 
+def due(*, attempts: int, created_ms: int, unsure: int = 0, under_way: bool = False) -> DueDelivery:
+    return DueDelivery(
+        id=1,
+        channel="town",
+        recipient="channel:town",
+        purpose="alert",
+        language="en",
+        alert="a",
+        attempts=attempts,
+        unsure=unsure,
+        under_way=under_way,
+        created_ms=created_ms,
+        last_error=None,
+        transition=b"{}",
+        body=None,
+    )
+
+
 @pytest.mark.parametrize(
     ("attempts", "attempt", "age_ms", "state", "wait_ms"),
     [
@@ -162,12 +185,34 @@ def test_what_becomes_of_a_delivery(
     attempts: int, attempt: Attempt, age_ms: int, state: str, wait_ms: int | None
 ) -> None:
     now_ms = 10 * DAY_MS
-    delivery = DueDelivery(1, "town", "a", attempts, now_ms - age_ms, b"{}")
-    result = after(delivery, attempt, now_ms=now_ms, jitter=0.0)
+    delivery = due(attempts=attempts, created_ms=now_ms - age_ms)
+    before = begun(delivery, now_ms=now_ms)
+    result = after(delivery, before, attempt, now_ms=now_ms, jitter=0.0)
     assert (result.state, result.attempts) == (state, attempts + 1)
     assert result.next_try_ms == (None if wait_ms is None else now_ms + wait_ms)
-    later = after(delivery, attempt, now_ms=now_ms, jitter=1.0)
+    later = after(delivery, before, attempt, now_ms=now_ms, jitter=1.0)
     assert (later.next_try_ms or 0) >= (result.next_try_ms or 0)
+
+
+LETTER = Letter(
+    delivery=1,
+    key="run-1",
+    attempt=1,
+    repeat=False,
+    sent_ms=0,
+    site="town",
+    mode="live",
+    purpose=Purpose.ALERT,
+    severity="high",
+    recipient="channel:town",
+    address=None,
+    language="en",
+    thread="run-alert-1",
+    subject="s",
+    text="t",
+    html="h",
+    transition=b"{}",
+)
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x/y", "https://", "/path", "javascript:alert(1)"])
@@ -192,7 +237,5 @@ def test_no_answer_of_the_receiver_stops_its_channel(retry_after: str | None, se
     headers = {} if retry_after is None else {"Retry-After": retry_after.encode("latin-1")}
     busy = httpx.MockTransport(lambda _request: httpx.Response(503, headers=headers))
     with httpx.Client(transport=busy) as client:
-        attempt = Webhook(name="town", url="http://town.example/").send(
-            client, delivery=1, transition=b"{}", now_ms=0
-        )
+        attempt = Webhook(name="town", url="http://town.example/", client=client).send(LETTER)
     assert (attempt.outcome, attempt.retry_after_s) == (Outcome.RETRY, seconds)

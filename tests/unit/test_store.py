@@ -10,12 +10,14 @@ import pytest
 
 from contract.messages import Alert
 from hub import migrate
-from hub.batch import Batch, CameraMinute, DeliveryResult, Refusal, Said, StoredReading, ZoneMinute
+from hub.batch import Batch, CameraMinute, Refusal, Said, StoredReading, ZoneMinute
+from hub.notify.outbox import DeliveryResult
 from hub.records import Records
 from hub.retention import Retention
 from hub.step import Transition
 from hub.store import Store, StoreError
 from hub.streams import Stream
+from tests.kit.telling import told
 
 
 def alert(**changes: object) -> Alert:
@@ -66,7 +68,7 @@ def full_batch() -> Batch:
     batch.counts["refused.grid_broken"] += 1
     batch.clocks["box", "boot"] = -3000
     batch.said["box", "cam"] = Said("box", "cam", "topic", 4000, b"{}")
-    batch.transitions.append((transition(alert()), ("town", "county")))
+    batch.transitions.append((transition(alert()), told("town", "county")))
     batch.alerts["0" * 20] = alert()
     batch.zone_minutes["z", 0] = ZoneMinute(2, 1, 0, 10.0, 8.0, 12.0, 10.0, 0.5, 1.5, None)
     batch.camera_minutes["cam", 0] = CameraMinute(1, 0, 1, 5.0, 5.0, 0.5, 2, 10, 1)
@@ -178,10 +180,10 @@ def test_one_alerts_deliveries_follow_each_other(tmp_path: Path) -> None:
     with Store(path) as store:
         for event in ("open", "acknowledge"):
             batch = Batch(at_ms=100)
-            batch.transitions.append((transition(alert(), event), ("town",)))
+            batch.transitions.append((transition(alert(), event), told("town")))
             store.write(batch)
         other = Batch(at_ms=100)
-        other.transitions.append((transition(alert(alert="1" * 20)), ("town",)))
+        other.transitions.append((transition(alert(alert="1" * 20)), told("town")))
         store.write(other)
         records = Records(path)
         assert [one.id for one in records.due("town", now_ms=100, limit=9)] == [1, 3]
@@ -263,7 +265,7 @@ def test_an_older_database_is_brought_up_to_date(tmp_path: Path) -> None:
 
 def full_batch_after(store: Store) -> Batch:
     batch = Batch(at_ms=1)
-    batch.transitions.append((transition(alert()), ("town",)))
+    batch.transitions.append((transition(alert()), told("town")))
     return batch
 
 
