@@ -49,7 +49,7 @@ def begun(delivery: DueDelivery, *, now_ms: int) -> DeliveryResult:
 def after(
     delivery: DueDelivery, before: DeliveryResult, attempt: Attempt, *, now_ms: int, jitter: float
 ) -> DeliveryResult:
-    """What becomes of a message after the attempt that `before` began. `jitter` (0..1) makes the wait up to half longer."""
+    """What becomes of a message after the attempt that `before` began. `jitter` in 0..1 stretches its wait by half."""
     attempts = before.attempts
     unsure = before.unsure + attempt.unsure
 

@@ -5,7 +5,7 @@ No names but those of staff, no pictures. What is no real event says so in the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import quote
 
@@ -13,13 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from contract.instants import to_ms
-from contract.messages import Alert, Reason, Severity
+from contract.messages import Alert, Severity
+from contract.phrase import Phrase
 from hub.notify import wording as w
 from hub.notify.channel import Letter, Mode
 from hub.notify.routing import Purpose, rank
-from hub.notify.wording import moment, phrase
 from hub.site import Site
 from hub.step import Transition
+from hub.words import LANGUAGES, Language, Words
+from hub.words.catalogue import SOURCE
 
 MINUTE_MS = 60_000
 WAITED_SAID_MS = 2 * MINUTE_MS  # [E] a message older than this says so
@@ -71,119 +73,98 @@ class Writer:
     run: str
     mode: Mode
     page: str | None = None
+    words: Words = field(default_factory=Words)
 
     def write(self, draft: Draft, *, now_ms: int) -> Letter:
         """Raises msgspec.DecodeError for what the outbox should never hold."""
+        language = self.language(draft.language)
         if draft.purpose is Purpose.TEST:
-            return self._test(draft, now_ms)
+            return self._test(draft, language, now_ms)
         if draft.purpose is Purpose.DIGEST:
-            return self._digest(draft, now_ms)
+            return self._digest(draft, language, now_ms)
         assert draft.transition is not None
         transition = _TRANSITION.decode(draft.transition)
-        alert, language = transition.alert, draft.language
-        subject = phrase(
+        alert = transition.alert
+        return self._letter(
+            draft,
             language,
-            w.SUBJECT,
-            event=phrase(language, w.EVENT[transition.event]),
-            severity=phrase(language, w.SEVERITY[alert.severity]).upper()
-            if alert.severity == "high"
-            else phrase(language, w.SEVERITY[alert.severity]),
-            title=alert.title,
+            w.subject(transition.event, alert),
+            self._alert_blocks(transition, language),
+            alert.severity,
+            (alert,),
+            now_ms,
+            thread=alert.alert,
         )
-        blocks = self._alert_blocks(transition, language)
-        return self._letter(draft, subject, blocks, alert.severity, (alert,), now_ms, thread=alert.alert)
+
+    def language(self, code: str) -> Language:
+        """English where there is no catalogue of it: a message in another language is better than none."""
+        known = code if code in LANGUAGES else SOURCE
+        return Language(known, catalogue=self.words.catalogue(known), time_zone=self.site.time_zone)
 
     # --- the kinds -----------------------------------------------------------------------------------------
 
-    def _alert_blocks(self, transition: Transition, language: str) -> list[Block]:
+    def _alert_blocks(self, transition: Transition, language: Language) -> list[Block]:
         alert = transition.alert
-        lines = [
-            phrase(language, w.WHERE, where=self._where(alert, language)),
-            phrase(language, w.SINCE, since=self._moment(alert.opened_at, language)),
-            phrase(language, w.SEVERITY_LINE, severity=phrase(language, w.SEVERITY[alert.severity])),
-            phrase(
-                language,
-                w.STATE,
-                condition=phrase(language, w.CONDITION[alert.condition]),
-                handling=phrase(language, w.HANDLING[alert.handling]),
-            ),
+        said = [
+            self._where(alert),
+            w.since(alert, self.site.time_zone),
+            w.severity_line(alert),
+            w.state(alert),
         ]
         if transition.event == "escalate":
             minutes = (to_ms(transition.at) - to_ms(alert.opened_at)) // MINUTE_MS
-            lines.append(phrase(language, w.ESCALATED, step=alert.escalation, minutes=minutes))
-        if alert.acknowledged_by is None or alert.acknowledged_at is None:
-            if alert.closed_at is None:
-                lines.append(phrase(language, w.HAS_NOBODY))
-        else:
-            since = self._moment(alert.acknowledged_at, language)
-            lines.append(phrase(language, w.HAS, name=alert.acknowledged_by, since=since))
+            said.append(w.escalated(alert.escalation, minutes))
+        if alert.acknowledged_by is not None and alert.acknowledged_at is not None:
+            said.append(w.has(alert.acknowledged_by, alert.acknowledged_at))
+        elif alert.closed_at is None:
+            said.append(w.HAS_NOBODY)
         if alert.disposition is not None:
-            lines.append(phrase(language, w.DISPOSITION, disposition=alert.disposition))
-        blocks = [Block(lines=tuple(lines))]
+            said.append(w.disposed(alert.disposition))
+        blocks = [Block(lines=language.texts(tuple(said)))]
         if alert.reasons:
-            reasons = tuple(_reason(one, language) for one in alert.reasons)
-            blocks.append(Block(phrase(language, w.REASONS), items=reasons))
+            reasons = tuple(language.text(w.reason(one, one.text)) for one in alert.reasons)
+            blocks.append(Block(language.text(w.REASONS), items=reasons))
         if alert.certainty:
-            blocks.append(Block(lines=(phrase(language, w.CERTAINTY, certainty=alert.certainty),)))
+            blocks.append(Block(lines=(language.text(w.certainty(alert.certainty)),)))
         if alert.advice:
-            blocks.append(Block(phrase(language, w.ADVICE), items=alert.advice))
+            blocks.append(Block(language.text(w.ADVICE), items=alert.advice))
         links = []
         if self.page is not None:
-            links.append(phrase(language, w.PAGE, link=self._link(alert)))
+            links.append(language.text(w.page(self._link(alert))))
         if alert.vms_url is not None:
-            links.append(phrase(language, w.VIDEO, link=alert.vms_url))
+            links.append(language.text(w.video(alert.vms_url)))
         if links:
             blocks.append(Block(lines=tuple(links)))
         return blocks
 
-    def _digest(self, draft: Draft, now_ms: int) -> Letter:
+    def _digest(self, draft: Draft, language: Language, now_ms: int) -> Letter:
         assert draft.body is not None
-        body, language = _DIGEST.decode(draft.body), draft.language
-        count = len(body.alerts)
-        subject = phrase(language, w.DIGEST_SUBJECT_ONE if count == 1 else w.DIGEST_SUBJECT, count=count)
+        body = _DIGEST.decode(draft.body)
         still = tuple(
-            phrase(
-                language,
-                w.DIGEST_LINE,
-                title=one.title,
-                severity=phrase(language, w.SEVERITY[one.severity]),
-                since=self._moment(one.opened_at, language),
-                handling=phrase(language, w.HANDLING[one.handling]),
-            )
-            + (f" {self._link(one)}" if self.page is not None else "")
+            language.text(w.digest_line(one)) + (f" {self._link(one)}" if self.page is not None else "")
             for one in body.alerts
         )
-        blocks = [Block(phrase(language, w.DIGEST_OPEN), items=still)]
+        blocks = [Block(language.text(w.DIGEST_OPEN), items=still)]
         if body.over:
-            over = tuple(
-                phrase(
-                    language,
-                    w.DIGEST_OVER_LINE,
-                    title=one.title,
-                    severity=phrase(language, w.SEVERITY[one.severity]),
-                    since=self._moment(one.opened_at, language),
-                )
-                for one in body.over
-            )
-            blocks.append(Block(phrase(language, w.DIGEST_OVER), items=over))
+            over = tuple(language.text(w.over_line(one)) for one in body.over)
+            blocks.append(Block(language.text(w.DIGEST_OVER), items=over))
         worst: Severity = max((one.severity for one in body.alerts), key=rank, default="low")
-        return self._letter(draft, subject, blocks, worst, body.alerts, now_ms, thread=None)
+        subject = w.digest_subject(len(body.alerts))
+        return self._letter(draft, language, subject, blocks, worst, body.alerts, now_ms, thread=None)
 
-    def _test(self, draft: Draft, now_ms: int) -> Letter:
-        assert draft.body is not None
-        by, language = _TEST.decode(draft.body).by, draft.language
-        subject = phrase(language, w.TEST_SUBJECT, channel=draft.channel)
-        text = phrase(language, w.TEST_TEXT, by=by, channel=draft.channel, site=self.site.name)
-        return self._letter(
-            draft, subject, [Block(lines=(text,))], None, (), now_ms, thread=None, mode="test"
-        )
+    def _test(self, draft: Draft, language: Language, now_ms: int) -> Letter:
+        text = w.test_text(by=asked_by(draft.body), channel=draft.channel, site=self.site.name)
+        blocks = [Block(lines=(language.text(text),))]
+        subject = w.test_subject(draft.channel)
+        return self._letter(draft, language, subject, blocks, None, (), now_ms, thread=None, mode="test")
 
     # --- the envelope --------------------------------------------------------------------------------------
 
     def _letter(
         self,
         draft: Draft,
-        subject: str,
+        language: Language,
+        subject: Phrase,
         blocks: list[Block],
         severity: Severity | None,
         alerts: tuple[Alert, ...],
@@ -192,20 +173,20 @@ class Writer:
         thread: str | None,
         mode: Mode | None = None,
     ) -> Letter:
-        language, key = draft.language, f"{self.run}-{draft.delivery}"
+        key = f"{self.run}-{draft.delivery}"
         mode = mode or self.mode
         if mode != "live":
-            mark = phrase(language, w.MODE[mode])
-            subject = phrase(language, w.SUBJECT_MARKED, mode=mark, subject=subject)
-            warning = Block(lines=(phrase(language, w.NOT_REAL[mode]),), loud=True)
+            subject = w.marked(mode, subject)
+            warning = Block(lines=(language.text(w.NOT_REAL[mode]),), loud=True)
             blocks = [warning, *blocks, warning]
         foot = []
         if now_ms - draft.made_ms >= WAITED_SAID_MS:
-            foot.append(phrase(language, w.WAITED, minutes=(now_ms - draft.made_ms) // MINUTE_MS))
+            foot.append(w.waited((now_ms - draft.made_ms) // MINUTE_MS))
         if draft.repeat:
-            foot.append(phrase(language, w.MAY_REPEAT))
-        foot.append(phrase(language, w.FOOTER, site=self.site.name, key=key, attempt=draft.attempt))
-        blocks = [*blocks, Block(lines=tuple(foot))]
+            foot.append(w.MAY_REPEAT)
+        foot.append(w.footer(site=self.site.name, key=key, attempt=draft.attempt))
+        blocks = [*blocks, Block(lines=language.texts(tuple(foot)))]
+        title = language.text(subject)
         return Letter(
             delivery=draft.delivery,
             key=key,
@@ -218,26 +199,22 @@ class Writer:
             severity=severity,
             recipient=draft.recipient,
             address=draft.address,
-            language=language,
+            language=draft.language,
             thread=f"{self.run}-alert-{thread}" if thread is not None else f"{key}-thread",
-            subject=subject,
+            subject=title,
             text="\n\n".join(block.text() for block in blocks) + "\n",
-            html=_page(language, subject, blocks),
+            html=_page(language.code, title, blocks),
             transition=draft.transition,
             alerts=alerts,
         )
 
-    def _where(self, alert: Alert, language: str) -> str:
+    def _where(self, alert: Alert) -> Phrase:
         zone = next((one.name for one in self.site.zones if one.id == alert.zone), None)
         camera = next((one.name for one in self.site.cameras if one.id == alert.subject), None)
         place = f"{self.site.name}, {zone or camera or alert.subject}"
         if alert.position_m is None:
-            return place
-        east, north = (f"{value:.0f}" for value in alert.position_m)
-        return phrase(language, w.WHERE_AT, place=place, east=east, north=north)
-
-    def _moment(self, instant: str, language: str) -> str:
-        return moment(language, to_ms(instant), self.site.time_zone_info)
+            return w.where(place)
+        return w.where_at(place, *alert.position_m)
 
     def _link(self, alert: Alert) -> str:
         return f"{(self.page or '').rstrip('/')}/?alert={quote(alert.alert)}"
@@ -283,13 +260,3 @@ def _linked(line: str) -> str:
         web = word.startswith(("https://", "http://"))
         words.append(f'<a href="{shown}">{shown}</a>' if web else shown)
     return " ".join(words)
-
-
-def _reason(reason: Reason, language: str) -> str:
-    if reason.value is None or reason.threshold is None:
-        return reason.text
-    message = w.REASON_NUMBERS if reason.unit else w.UNITS_NONE
-    return phrase(
-        language, message, text=reason.text, value=f"{reason.value:g}", threshold=f"{reason.threshold:g}",
-        unit=reason.unit or "",
-    )  # fmt: skip

@@ -29,13 +29,12 @@ from hub.site import Site
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$(?!\n)")]
 PersonName = Annotated[str, Meta(pattern=r"^[a-z0-9._@-]{1,80}$(?!\n)")]
 WallTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)|^24:00$(?!\n)")]
-Language = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[A-Z]{2})?$(?!\n)")]
+Language = Literal["en", "ro", "nl", "es", "el", "lt"]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Seconds = Annotated[float, Meta(gt=0, le=7 * 86_400)]
 Key = tuple[str | int, ...]
 
 MAIL_PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
-LANGUAGES = ("en", "ro", "nl", "es", "el", "lt")
 
 
 class WrongSetting(ValueError):

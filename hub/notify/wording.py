@@ -2,106 +2,194 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime
+from contract.messages import Alert, Reason
+from contract.phrase import Phrase, say, say_as, say_many
+from hub.notify.channel import Mode
 
-MODE: Final = {
-    "live": "",
-    "replay": "REPLAY",
-    "exercise": "EXERCISE",
-    "test": "TEST",
+MODE: Final[dict[Mode, Phrase]] = {
+    "replay": say("REPLAY"),
+    "exercise": say("EXERCISE"),
+    "test": say("TEST"),
 }
-NOT_REAL: Final = {
-    "replay": "REPLAY of recorded footage. Nothing of this is happening now.",
-    "exercise": "EXERCISE. Nothing of this is real.",
-    "test": "TEST. Nothing of this is real.",
+NOT_REAL: Final[dict[Mode, Phrase]] = {
+    "replay": say("REPLAY of recorded footage. Nothing of this is happening now."),
+    "exercise": say("EXERCISE. Nothing of this is real."),
+    "test": say("TEST. Nothing of this is real."),
 }
-SEVERITY: Final = {"low": "low", "medium": "medium", "high": "high"}
+SEVERITY: Final = {
+    "low": say_as("notification severity", "low"),
+    "medium": say_as("notification severity", "medium"),
+    "high": say_as("notification severity", "HIGH"),
+}
 CONDITION: Final = {
-    "pending": "pending",
-    "active": "active",
-    "returned": "no longer there",
-    "unknown": "unknown: nobody sees it now",
+    "pending": say_as("alert condition", "pending"),
+    "active": say_as("alert condition", "active"),
+    "returned": say_as("alert condition", "no longer there"),
+    "unknown": say_as("alert condition", "unknown: nobody sees it now"),
 }
 HANDLING: Final = {
-    "unacknowledged": "not acknowledged",
-    "acknowledged": "acknowledged",
-    "shelved": "shelved",
-    "out_of_service": "out of service",
+    "unacknowledged": say_as("alert handling", "not acknowledged"),
+    "acknowledged": say_as("alert handling", "acknowledged"),
+    "shelved": say_as("alert handling", "shelved"),
+    "out_of_service": say_as("alert handling", "out of service"),
 }
 # By event of the alert: what the subject begins with.
 EVENT: Final = {
-    "open": "Alert",
-    "worsen": "Alert, now worse",
-    "rise_again": "Alert, there again",
-    "unshelve": "Alert, no longer shelved",
-    "shelf_expired": "Alert, the shelf has run out",
-    "back_in_service": "Alert, the rule is back in service",
-    "escalate": "Nobody has acknowledged this",
-    "acknowledge": "Acknowledged",
-    "shelve": "Shelved",
-    "out_of_service": "Rule taken out of service",
-    "lose": "Nobody sees this alert now",
-    "regain": "Seen again",
-    "return": "No longer there",
-    "close": "Closed",
-    "dispose": "Closed alert assessed",
-    "cancel": "Cancelled",
-    "onset": "Pending",
+    "onset": say("Alert, pending"),
+    "open": say("Alert"),
+    "worsen": say("Alert, now worse"),
+    "rise_again": say("Alert, there again"),
+    "unshelve": say("Alert, no longer shelved"),
+    "shelf_expired": say("Alert, the shelf has run out"),
+    "back_in_service": say("Alert, the rule is back in service"),
+    "escalate": say("Nobody has acknowledged this"),
+    "acknowledge": say("Acknowledged"),
+    "shelve": say("Shelved"),
+    "out_of_service": say("Rule taken out of service"),
+    "lose": say("Nobody sees this now"),
+    "regain": say("Seen again"),
+    "return": say("No longer there"),
+    "cancel": say("Cancelled"),
+    "close": say("Closed"),
+    "dispose": say("What it was, said after closing"),
 }
-SUBJECT: Final = "{event} ({severity}): {title}"
-SUBJECT_MARKED: Final = "[{mode}] {subject}"
-DIGEST_SUBJECT: Final = "Quiet hours are over: {count} alerts still open"
-DIGEST_SUBJECT_ONE: Final = "Quiet hours are over: one alert still open"
-DIGEST_OVER: Final = "Came and went in your quiet hours:"
-DIGEST_OPEN: Final = "Still open:"
-DIGEST_LINE: Final = "{title} ({severity}), since {since}; {handling}"
-DIGEST_OVER_LINE: Final = "{title} ({severity}), since {since}"
-TEST_SUBJECT: Final = "Test message of channel {channel}"
-TEST_TEXT: Final = "Asked for by {by}. If you read this, the channel {channel} of site {site} works."
-WHERE: Final = "Where: {where}"
-WHERE_AT: Final = "{place}, {east} m east and {north} m north of the site's origin"
-SINCE: Final = "Since: {since}"
-SEVERITY_LINE: Final = "Severity: {severity}"
-STATE: Final = "State: {condition}; {handling}"
-ESCALATED: Final = "Escalated, step {step}: nobody has acknowledged it for {minutes} min."
-HAS_NOBODY: Final = "Who has it: nobody yet"
-HAS: Final = "Who has it: {name}, since {since}"
-REASONS: Final = "Why:"
-REASON_NUMBERS: Final = "{text} [{value} {unit}, threshold {threshold} {unit}]"
-CERTAINTY: Final = "How sure: {certainty}"
-ADVICE: Final = "What to do:"
-DISPOSITION: Final = "It was: {disposition}"
-PAGE: Final = "Page: {link}"
-VIDEO: Final = "Video: {link}"
-WAITED: Final = "This message waited {minutes} min to be sent."
-MAY_REPEAT: Final = "This message may have reached you before: an earlier try did not say how it ended."
-FOOTER: Final = (
-    "Esplanade, site {site}; message {key}, attempt {attempt}. Sent by a machine; nobody reads answers."
-)
-UNITS_NONE: Final = "{text} [{value}, threshold {threshold}]"
+REASONS: Final = say("Why:")
+ADVICE: Final = say("What to do:")
+DIGEST_OPEN: Final = say("Still open:")
+DIGEST_OVER: Final = say("Came and went in your quiet hours:")
+HAS_NOBODY: Final = say("Who has it: nobody yet")
+MAY_REPEAT: Final = say("This message may have reached you before: an earlier try did not say how it ended.")
 
 
-def phrase(language: str, message: str, /, **values: Any) -> str:
-    """The message in that language with its values."""
-    del language  # English until the catalogues are there
-    return message.format(**values)
+def subject(event: str, alert: Alert) -> Phrase:
+    return say(
+        "{event} ({severity}): {title}",
+        event=EVENT[event],
+        severity=SEVERITY[alert.severity],
+        title=alert.title,
+    )
 
 
-def moment(language: str, at_ms: int, zone: ZoneInfo) -> str:
-    """Date and time on the site's clock, as the language writes them, with the zone's offset."""
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
-    offset = local.strftime("%z")
-    text: str = format_datetime(local, "d MMM y, HH:mm:ss", locale=_locale(language))
-    return f"{text} ({offset[:3]}:{offset[3:]})"
+def marked(mode: Mode, subject: Phrase) -> Phrase:
+    return say("[{mode}] {subject}", mode=MODE[mode], subject=subject)
 
 
-def _locale(language: str) -> Locale:
-    try:
-        return Locale.parse(language, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en", "GB")
+def digest_subject(count: int) -> Phrase:
+    return say_many(
+        "Quiet hours are over: {count} alert is still open",
+        "Quiet hours are over: {count} alerts are still open",
+        count,
+    )
+
+
+def digest_line(alert: Alert) -> Phrase:
+    return say(
+        "{title} ({severity}), since {since:moment}; {handling}",
+        title=alert.title,
+        severity=SEVERITY[alert.severity],
+        since=alert.opened_at,
+        handling=HANDLING[alert.handling],
+    )
+
+
+def over_line(alert: Alert) -> Phrase:
+    return say(
+        "{title} ({severity}), since {since:moment}",
+        title=alert.title,
+        severity=SEVERITY[alert.severity],
+        since=alert.opened_at,
+    )
+
+
+def test_subject(channel: str) -> Phrase:
+    return say("Test message of channel {channel}", channel=channel)
+
+
+def test_text(*, by: str, channel: str, site: str) -> Phrase:
+    return say(
+        "Asked for by {by}. If you read this, channel {channel} of site {site} works.",
+        by=by,
+        channel=channel,
+        site=site,
+    )
+
+
+def where(place: str) -> Phrase:
+    return say("Where: {place}", place=place)
+
+
+def where_at(place: str, east_m: float, north_m: float) -> Phrase:
+    return say(
+        "Where: {place}, {east:.0f} m east and {north:.0f} m north of the site's origin",
+        place=place,
+        east=east_m,
+        north=north_m,
+    )
+
+
+def since(alert: Alert, time_zone: str) -> Phrase:
+    return say("Since: {since:moment} ({zone})", since=alert.opened_at, zone=time_zone)
+
+
+def severity_line(alert: Alert) -> Phrase:
+    return say("Severity: {severity}", severity=SEVERITY[alert.severity])
+
+
+def state(alert: Alert) -> Phrase:
+    return say(
+        "State: {condition}; {handling}",
+        condition=CONDITION[alert.condition],
+        handling=HANDLING[alert.handling],
+    )
+
+
+def escalated(step: int, minutes: int) -> Phrase:
+    return say("Escalation, step {step}: open for {minutes} min.", step=step, minutes=minutes)
+
+
+def has(name: str, at: str) -> Phrase:
+    return say("Who has it: {name}, since {since:moment}", name=name, since=at)
+
+
+def disposed(disposition: str) -> Phrase:
+    return say("It was: {disposition}", disposition=disposition)
+
+
+def certainty(text: str) -> Phrase:
+    return say("How sure: {certainty}", certainty=text)
+
+
+def page(link: str) -> Phrase:
+    return say("Page: {link}", link=link)
+
+
+def video(link: str) -> Phrase:
+    return say("Video: {link}", link=link)
+
+
+def reason(one: Reason, text: str | Phrase) -> Phrase:
+    """A reason with its number and threshold, where it has them."""
+    if one.value is None or one.threshold is None:
+        return text if isinstance(text, Phrase) else say("{text}", text=text)
+    return say(
+        "{text} [{value:g} {unit}, threshold {threshold:g} {unit}]",
+        text=text,
+        value=one.value,
+        threshold=one.threshold,
+        unit=one.unit or "",
+    )
+
+
+def waited(minutes: int) -> Phrase:
+    return say("This message waited {minutes} min to be sent.", minutes=minutes)
+
+
+def footer(*, site: str, key: str, attempt: int) -> Phrase:
+    return say(
+        "Esplanade, site {site}; message {key}, attempt {attempt}. Sent by a machine; nobody reads answers.",
+        site=site,
+        key=key,
+        attempt=attempt,
+    )
