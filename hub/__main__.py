@@ -11,7 +11,7 @@ import msgspec
 
 from contract.homography import NotFittable
 from contract.yaml_file import FileError
-from hub import record_commands
+from hub import notify_commands, record_commands
 from hub.anchors import AnchorError
 from hub.app import CannotListen, create_app, version
 from hub.assessment import read_assessment
@@ -23,6 +23,7 @@ from hub.config import (
     Settings,
     WebhookPart,
     read_config,
+    read_notifications,
     settings,
 )
 from hub.memory import UnusableMemory
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--zones", type=Path, metavar="ZONES.jsonl", help="also write every zone's state each second"
     )
     record_commands.add(commands)
+    notify_commands.add(commands)
     return parser
 
 
@@ -98,6 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if "records" in asked:
             return record_commands.run(asked)
+        if "notify" in asked:
+            return notify_commands.run(asked)
         if asked.command == "replay":
             return _replay(asked)
         found = _settings(asked)
@@ -169,6 +173,11 @@ def _check(found: Settings) -> int:
         print(f"assessment {assessment.name}: {len(assessment.risks)} scores, {assessment.file.status}")
         for warning in assessment.warnings:
             print(f"  note: {warning}")
+    notify = read_notifications(found, site)
+    policy = notify.policy
+    print(
+        f"notifications: {len(policy.channels)} channels, {len(policy.routes)} routes, marked as {notify.mode}"
+    )
     if found.truth is not None:
         truth = read_truth(found.truth, site)
         print(f"truth of {truth.film}, {truth.loop_s:g} s a pass: for demos and exercises only")
