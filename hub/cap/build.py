@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from contract.phrase import Phrase
 from hub.cap import words
 from hub.cap.check import HEADLINE_MAX
 from hub.cap.events import event_of
 from hub.cap.facts import NUMBERS, Facts
 from hub.cap.message import Info, Message, MsgType, Pair, Reference, cap_time
-from hub.cap.say import Phrase
 from hub.cap.settings import Frame
-from hub.cap.words import Speaker
+from hub.cap.words import Speaker, Tongue
 from hub.cap.write import clean, point
 from hub.reasons import Why
 
 LAYER: Final = "layer:esplanade:1.0:"
 MINUTE_MS = 60_000
-
-Tongue = Callable[[str], Speaker]  # language tag -> how it says a phrase
 
 
 def built(
@@ -82,7 +80,7 @@ def _info(
         onset=cap_time(_onset_ms(facts, now_ms), zone),
         expires=cap_time(now_ms + frame.expires_minutes * MINUTE_MS, zone),
         sender_name=frame.sender_name,
-        headline=shortened(clean(words.headline(facts, frame.status, speak)), HEADLINE_MAX),
+        headline=shortened(clean(speak(words.headline(facts, frame.status))), HEADLINE_MAX),
         description=" ".join(speak(one) for one in said),
         instruction=speak(words.NOTHING_MORE) if ending is not None else "\n".join(steps),
         web=frame.web,

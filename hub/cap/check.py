@@ -96,6 +96,9 @@ def _time(text: str) -> str | None:
     return "UTC is written as -00:00" if text.endswith("+00:00") else None
 
 
+_moment = datetime.fromisoformat
+
+
 def _language(text: str) -> str | None:
     if not text or re.fullmatch(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*", text):
         return None  # 3.2.2: an empty one stands for en-US
@@ -358,9 +361,8 @@ def _conditions(alert: Node) -> Iterator[Problem]:
 
 def _info_conditions(info: Node, where: str, sent: str) -> Iterator[Problem]:
     expires = _first(info, "expires")
-    if expires and _time(expires) is None and _time(sent) is None:
-        if datetime.fromisoformat(expires) <= datetime.fromisoformat(sent):
-            yield Problem(where, info.line, "has expired when it is sent", "3.2.2 expires", must=False)
+    if expires and _time(expires) is None and _time(sent) is None and _moment(expires) <= _moment(sent):
+        yield Problem(where, info.line, "has expired when it is sent", "3.2.2 expires", must=False)
     headline = _first(info, "headline")
     if len(headline) > HEADLINE_MAX:
         text = f"a headline of {len(headline)} characters; at most {HEADLINE_MAX}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contract.instants import from_ms, to_ms
 from contract.messages import Alert, Reason
+from contract.phrase import english
 from contract.site_file import Camera, Origin, PictureSize, PointPair, Surface
 from hub.cap import words
-from hub.cap.build import Tongue
 from hub.cap.facts import Facts, facts_of
 from hub.cap.life import Change, ended, followed, released
 from hub.cap.message import Pair
-from hub.cap.say import english
 from hub.cap.settings import CapPart, check_settings, frame
+from hub.cap.words import Tongue
 from hub.cap.write import written
 from hub.reasons import Why
 from hub.site import Site, Zone

@@ -26,6 +26,7 @@ from hub.site import Site
 Condition = Literal["active", "returned", "unknown"]
 Handled = Literal["waiting", "taken_up", "maintenance"]
 
+_NUMBER_MAX = 1e9
 POINT_RADIUS_M = 25.0  # [E] around a place known only as a point
 _HANDLED: Final[dict[AlertHandling, Handled]] = {
     "unacknowledged": "waiting",
@@ -130,7 +131,12 @@ def _finite(point: tuple[float, float]) -> bool:
 
 
 def _may_leave(reason: Reason) -> bool:
-    return reason.reason in NUMBERS and reason.value is not None and math.isfinite(reason.value)
+    return reason.reason in NUMBERS and _is_number(reason.value)
+
+
+def _is_number(value: float | None) -> bool:
+    """One that can have been counted or measured here; nothing else is worth telling."""
+    return value is not None and abs(value) < _NUMBER_MAX
 
 
 def _number(reason: Reason) -> Number:
@@ -138,7 +144,7 @@ def _number(reason: Reason) -> Number:
     return Number(
         why=reason.reason,
         value=reason.value or 0.0,
-        limit=None if limit is None or not math.isfinite(limit) else limit,
+        limit=limit if _is_number(limit) else None,
     )
 
 

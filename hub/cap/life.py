@@ -1,9 +1,9 @@
 """The life of what has left: Alert at the release, Update when something material has changed, Cancel at the end.
 
 What is material, and how soon it is told, is the table `CHANGES`. A rise is told at once. What may flap (out of sight
-and back, acknowledged and not, a hot spot that moves) is told at most once a minute, and only when it still differs from
-what was told then; so a camera that stutters tells nobody anything. Before a message runs out while its alert lives, it
-is said anew. Every message names all earlier ones of its life. Pure: no clock, no input or output.
+and back, acknowledged and not, a hot spot that moves) is told at most once a minute, and only when it still differs
+from what was told then; so a camera that stutters tells nobody anything. Before a message runs out while its alert
+lives, it is said anew. Every message names all earlier ones of its life. Pure: no clock, no input or output.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from contract.messages import Alert
+from contract.phrase import Phrase
 from hub.cap import words
-from hub.cap.build import MINUTE_MS, Tongue, built
+from hub.cap.build import MINUTE_MS, built
 from hub.cap.facts import Facts
 from hub.cap.message import Message, Reference, Severity
-from hub.cap.say import Phrase
 from hub.cap.settings import Frame
+from hub.cap.words import Tongue
 
 SECOND_MS = 1000
 SETTLE_MS = 60_000  # [E] between two Updates that are not about a rise

@@ -16,6 +16,7 @@ from hub.cap.events import EVENTS
 from hub.cap.message import Pair, Scope, Status
 from hub.cap.write import clean
 from hub.site import Site
+from hub.words import LANGUAGES
 
 EXPIRES_MIN, EXPIRES_MAX = 10, 24 * 60
 _NAME = re.compile(r"[^\s,<&]+")
@@ -93,6 +94,8 @@ def check_settings(part: CapPart, site: Site) -> None:
     for language in part.languages:
         if _LANGUAGE.fullmatch(language) is None:
             raise CapError(f"cap.languages {language!r}: write a tag such as ro or ro-RO")
+        if language.partition("-")[0] not in LANGUAGES:
+            raise CapError(f"cap.languages {language!r}: the hub speaks {', '.join(LANGUAGES)}")
     if len(set(part.languages)) != len(part.languages):
         raise CapError("cap.languages: one stands twice")
     for key, value in (("web", part.web), ("base_url", part.base_url)):

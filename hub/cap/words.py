@@ -1,16 +1,19 @@
-"""Every sentence of a CAP message, in one place. English; other languages come from the catalogues."""
+"""Every sentence of a CAP message, in one place. Other languages than English come from the catalogues."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
+from contract.phrase import Phrase, say
 from hub.cap.facts import Facts, Number
 from hub.cap.message import Status
-from hub.cap.say import Phrase, say
 from hub.reasons import Why
+from hub.words import Language
 
 Speaker = Callable[[Phrase], str]
+Tongue = Callable[[str], Speaker]  # language tag, as the settings have it -> how it says a phrase
 
 _EVENTS: Final[dict[str, Phrase]] = {
     "density.caution": say("Place filling up"),
@@ -80,6 +83,16 @@ NOTHING_MORE = say("Nothing more needs to be done about this alert.")
 COUNTED = say("Counted by cameras and judged by fixed rules; a person in the control room released it.")
 
 
+def tongue(time_zone: str) -> Tongue:
+    """Speakers by language tag (`ro-RO` speaks `ro`), with our own catalogues. Raises UnknownLanguage when asked."""
+    return lambda tag: _language(tag.partition("-")[0], time_zone).text
+
+
+@lru_cache(maxsize=32)
+def _language(code: str, time_zone: str) -> Language:
+    return Language(code, time_zone=time_zone)
+
+
 def event(rule: str) -> Phrase:
     """Raises KeyError for a rule that is not told outside."""
     return _EVENTS[rule]
@@ -89,10 +102,10 @@ def instruction(rule: str) -> Phrase:
     return _INSTRUCTIONS[rule]
 
 
-def headline(facts: Facts, status: Status, speak: Speaker) -> str:
-    text = speak(say("{event}: {place}", event=speak(event(facts.rule)), place=facts.place))
+def headline(facts: Facts, status: Status) -> Phrase:
+    text = say("{event}: {place}", event=event(facts.rule), place=facts.place)
     mark = _MARKS.get(status)
-    return text if mark is None else speak(say(mark.id, text=text))
+    return text if mark is None else Phrase(id=mark.id, values={"text": text})
 
 
 def sentences(facts: Facts) -> list[Phrase]:

@@ -13,17 +13,17 @@ from contract.instants import from_ms
 from contract.messages import Alert, Reason
 from hub.assessment import Assessment
 from hub.cap import words
-from hub.cap.build import Tongue
 from hub.cap.events import EVENTS
 from hub.cap.facts import facts_of
 from hub.cap.life import Change, Made, ended, ending_of, followed, released
 from hub.cap.message import Pair
-from hub.cap.say import english
 from hub.cap.settings import CapPart, check_settings, frame
+from hub.cap.words import Tongue
 from hub.reasons import Why
 from hub.site import Site
 from tests import plaza
 
+_PLAZA = plaza.site()
 # Stands wherever a name, a camera or a typed word may stand in an alert; in no message.
 PRIVATE = "Xq7PersonX"
 
@@ -40,14 +40,10 @@ _AT = (
 )
 
 
-def in_english(_language: str) -> words.Speaker:
-    return english
-
-
 @st.composite
 def sites(draw: st.DrawFn) -> Site:
     """The plaza, anywhere on earth (on the date line too), in any time zone, under any names."""
-    site = plaza.site()
+    site = _PLAZA
     zones = tuple(msgspec.structs.replace(zone, name=draw(_NAME)) for zone in site.zones)
     return msgspec.structs.replace(
         site,
@@ -79,7 +75,7 @@ def parts(draw: st.DrawFn, site: Site) -> CapPart:
     pairs = st.tuples(
         st.builds(
             Pair,
-            name=st.text(st.characters(min_codepoint=33, max_codepoint=1000), min_size=1, max_size=8),
+            name=_TEXT.map(lambda text: text[:20] + "n"),
             value=_TEXT.map(lambda t: t[:20]),
         )
     )
@@ -180,9 +176,10 @@ _CHANCE = itertools.count()
 
 
 @st.composite
-def lives(draw: st.DrawFn, assessment: Assessment | None = None, tongue: Tongue = in_english) -> RandomLife:
+def lives(draw: st.DrawFn, assessment: Assessment | None = None, tongue: Tongue | None = None) -> RandomLife:
     """A release, then anything, then sometimes an end."""
     site = draw(sites())
+    tongue = tongue or words.tongue(site.time_zone)
     part = draw(parts(site))
     frames = frame(part, site, recorded=draw(st.booleans()), open_mode=draw(st.booleans()))
     now_ms = draw(st.integers(0, 4_000_000_000_000))

@@ -54,6 +54,11 @@ def sub(pattern: str, by: str, count: int = 1) -> Callable[[bytes], bytes]:
     return change
 
 
+def _own_name(document: bytes) -> str:
+    root = ElementTree.fromstring(document)
+    return ",".join(root.findtext(f"{{{NAMESPACE}}}{name}", "") for name in ("sender", "identifier", "sent"))
+
+
 # what is broken -> (how, where it is found, a word of what is said, whether the schema sees it too)
 BROKEN: dict[str, tuple[Callable[[bytes], bytes], str, str, bool]] = {
     "no identifier": (sub("<identifier>.*?</identifier>", ""), "alert", "identifier is missing", True),
@@ -88,9 +93,7 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str, str, bool]] = {
     ),
     "the same reference twice": (sub("(<references>)(.*?)</", r"\1\2 \2</"), "alert/references", "twice", False),
     "names itself": (
-        lambda d: sub("<references>.*?</references>", "<references>%s,%s,%s</references>" % tuple(
-            re.search(f"<{name}>(.*?)</".encode(), d)[1].decode() for name in ("sender", "identifier", "sent")  # type: ignore[index]
-        ))(d),
+        lambda d: sub("<references>.*?</references>", f"<references>{_own_name(d)}</references>")(d),
         "alert/references", "names itself", False,
     ),
     "elements out of order": (
