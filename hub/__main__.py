@@ -26,6 +26,12 @@ from hub.config import (
     read_notifications,
     settings,
 )
+from hub.exports import command as export_command
+from hub.exports.export import Exports
+from hub.exports.parquet_file import NoPyArrow
+from hub.exports.stored import NothingStored, Stored
+from hub.exports.tables import NotOnEarth
+from hub.exports.times import NoTime
 from hub.memory import UnusableMemory
 from hub.replay import ReplayError, read_readings, replay
 from hub.site import read_site
@@ -43,6 +49,11 @@ EXPECTED = (
     NotFittable,
     UnusableMemory,
     AnchorError,
+    NothingStored,
+    NoPyArrow,
+    NotOnEarth,
+    NoTime,
+    export_command.NotExported,
 )
 
 
@@ -72,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     record_commands.add(commands)
     notify_commands.add(commands)
+
+    out = commands.add_parser("export", help="readings, minutes or alerts as a file, small counts suppressed")
+    export_command.add(out)
+    _add_settings(out)
     return parser
 
 
@@ -105,6 +120,8 @@ def main(arguments: list[str] | None = None) -> int:
         if asked.command == "replay":
             return _replay(asked)
         found = _settings(asked)
+        if asked.command == "export":
+            return _export(asked, found)
         return _check(found) if asked.command == "check" else _run(found, quiet=asked.quiet)
     except EXPECTED as error:
         print(f"esplanade-hub: {error}", file=sys.stderr)
@@ -182,6 +199,13 @@ def _check(found: Settings) -> int:
         truth = read_truth(found.truth, site)
         print(f"truth of {truth.film}, {truth.loop_s:g} s a pass: for demos and exercises only")
     print(f"page on {found.listen.url}/, {'with a token' if found.token else 'no token (loopback only)'}")
+    return 0
+
+
+def _export(asked: argparse.Namespace, found: Settings) -> int:
+    site = read_site(found.site)
+    exports = Exports(site, Stored(found.database), small_count=found.small_count)
+    export_command.run(asked, site, exports, found.database)
     return 0
 
 

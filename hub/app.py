@@ -26,6 +26,8 @@ from hub.assessment import Assessment, read_assessment
 from hub.clocks import Clocks
 from hub.config import Settings, read_notifications
 from hub.dispatch import POLL_S, Dispatcher
+from hub.exports.export import Exports
+from hub.exports.stored import Stored
 from hub.herald import Herald
 from hub.ingest import Ingest
 from hub.judge import Judge
@@ -191,6 +193,7 @@ class Hub:
             notify=self.notify,
             dispatcher=self.dispatcher,
             truth=self._truth,
+            exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
             access=Access(token=settings.token, tls=settings.listen.tls, names=settings.listen.names),
             version=version(),
         )

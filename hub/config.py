@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from contract.messages import Severity
 from contract.yaml_file import FileError, YamlFile
 from hub.api.guard import TOKEN_MIN_LENGTH, is_loopback
+from hub.exports.disclosure import SMALL_COUNT, SMALL_COUNT_MIN
 from hub.mqtt import BrokerAddress
 from hub.notify.settings import (
     Notifications,
@@ -105,6 +106,12 @@ class AuditPart(_Part):
     anchor_every_s: Annotated[int, Meta(ge=1, le=86_400)] = 60
 
 
+class ExportsPart(_Part):
+    """`small_count`: counts under it are not told in exports (docs/exports.md)."""
+
+    small_count: Annotated[int, Meta(ge=SMALL_COUNT_MIN, le=1000)] = SMALL_COUNT
+
+
 class Config(_Part):
     """What the file holds. `clock: media` is for replays and exercises: now is the newest capture time accepted.
 
@@ -122,6 +129,7 @@ class Config(_Part):
     truth: str | None = None
     retention: RetentionPart = msgspec.field(default_factory=RetentionPart)
     audit: AuditPart = msgspec.field(default_factory=AuditPart)
+    exports: ExportsPart = msgspec.field(default_factory=ExportsPart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +168,7 @@ class Settings:
     folder: Path
     file: Path | None = None
     retention: Retention
+    small_count: int = SMALL_COUNT
     token_file: Path | None = None
     token_is_new: bool = False
     truth: Path | None = None
@@ -253,6 +262,7 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
         anchor_file=anchor_file(config, folder),
         anchor_every_s=config.audit.anchor_every_s,
         config_sha256=hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest(),
+        small_count=config.exports.small_count,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -315,6 +316,15 @@ def said(kind: type, description: str, status: int = 200) -> dict[int | str, dic
         status: {"description": description, "content": _content(kind)},
         "4XX": {"description": "what is wrong with the request", "content": _content(Problem)},
         "5XX": {"description": "what is wrong at the hub", "content": _content(Problem)},
+    }
+
+
+def said_of(media_types: Iterable[str], description: str) -> dict[int | str, dict[str, Any]]:
+    """As `said`, for a route that answers with a file."""
+    file = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        **said(Problem, description),
+        200: {"description": description, "content": {one.split(";")[0]: file for one in media_types}},
     }
 
 

@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from contract.true_people import TruePeople
-from hub.api import acting, channels, exercise, page, reading
+from hub.api import acting, channels, exercise, exporting, page, reading
 from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
 from hub.api.guard import Access, Guard, content_policy
 from hub.dispatch import Dispatcher
+from hub.exports.export import Exports
 from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import LiveFeed
@@ -40,6 +41,7 @@ def application(
     notify: Notifications,
     dispatcher: Dispatcher,
     truth: TruePeople | None,
+    exports: Exports,
     access: Access,
     version: str,
 ) -> Guard:
@@ -62,6 +64,7 @@ def application(
     )
     app.include_router(acting.routes(monitor=monitor, judge=judge, records=records))
     app.include_router(channels.routes(judge=judge, records=records, notify=notify, dispatcher=dispatcher))
+    app.include_router(exporting.routes(site=site, exports=exports, judge=judge))
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
     app.include_router(page.routes(access=access, root=root, page=html))
