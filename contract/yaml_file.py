@@ -28,12 +28,15 @@ class FileError(ValueError):
 class YamlFile:
     """A parsed file that remembers the line of every key, for errors found later."""
 
-    def __init__(self, path: Path | str) -> None:
-        """Reads and parses the file. Raises FileError when it is missing, not UTF-8, not YAML, or doubles a key."""
+    def __init__(self, path: Path | str, data: bytes | None = None) -> None:
+        """Reads and parses the file. Raises FileError when it is missing, not UTF-8, not YAML, or doubles a key.
+
+        `data`: its content where it is no file; `path` is then only how errors call it.
+        """
         self.path = Path(path)
         self._lines: dict[_Key, int] = {}
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = (self.path.read_bytes() if data is None else data).decode("utf-8")
         except OSError as error:
             raise FileError(path, None, "", f"cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:

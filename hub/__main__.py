@@ -17,6 +17,7 @@ from hub.app import CannotListen, create_app, version
 from hub.assessment import read_assessment
 from hub.config import (
     HTTP_PORT,
+    IN_VAULT,
     MQTT_PORT,
     Config,
     ConfigError,
@@ -37,6 +38,8 @@ from hub.replay import ReplayError, read_readings, replay
 from hub.site import read_site
 from hub.store import StoreError
 from hub.truth import read_truth
+from hub.vault import VaultError
+from hub.vault_start import assessment_of
 
 FAILED = 2
 # Each says in its text what to do; anything else is our own failure and keeps its traceback.
@@ -54,6 +57,7 @@ EXPECTED = (
     NotOnEarth,
     NoTime,
     export_command.NotExported,
+    VaultError,
 )
 
 
@@ -139,7 +143,8 @@ def _settings(asked: argparse.Namespace) -> Settings:
     for name in ("site", "assessment", "database"):
         value: Path | None = getattr(asked, name)
         if value is not None:
-            setattr(config, name, str(value.resolve()))
+            named = name == "assessment" and str(value).startswith(IN_VAULT)
+            setattr(config, name, str(value) if named else str(value.resolve()))
     if asked.clock is not None:
         config.clock = asked.clock
     if asked.broker is not None:
@@ -187,6 +192,11 @@ def _check(found: Settings) -> int:
     print(f"site {site.site}: {len(site.zones)} zones, {len(site.cameras)} cameras")
     if found.assessment is not None:
         assessment = read_assessment(found.assessment, site)
+    elif found.assessment_in_vault is not None:
+        assessment = assessment_of(found, site)[0]
+    else:
+        assessment = None
+    if assessment is not None:
         print(f"assessment {assessment.name}: {len(assessment.risks)} scores, {assessment.file.status}")
         for warning in assessment.warnings:
             print(f"  note: {warning}")

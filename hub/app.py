@@ -17,7 +17,7 @@ from importlib.metadata import version as installed_version
 
 import uvicorn
 
-from hub import life
+from hub import life, vault_start
 from hub.anchoring import Anchoring
 from hub.api.application import application
 from hub.api.describe import describe
@@ -26,6 +26,7 @@ from hub.assessment import Assessment, read_assessment
 from hub.clocks import Clocks
 from hub.config import Settings, read_notifications
 from hub.dispatch import POLL_S, Dispatcher
+from hub.documents import lost_text
 from hub.exports.export import Exports
 from hub.exports.stored import Stored
 from hub.herald import Herald
@@ -100,19 +101,23 @@ class Hub:
     ) -> None:
         """Reads the files, binds the port, opens the database and rebuilds what was known before.
 
-        `poll_s`: how often the outbox is looked at. Raises FileError, ConfigError, CannotListen or StoreError, with
-        nothing left open.
+        `poll_s`: how often the outbox is looked at. Raises FileError, ConfigError, CannotListen, StoreError or
+        VaultError, with nothing left open.
         """
         self.settings = settings
         self.site = read_site(settings.site)
         self.notify = read_notifications(settings, self.site)
         self._poll_s = poll_s
         assessment = read_assessment(settings.assessment, self.site) if settings.assessment else None
+        self._assessment_hash = life.file_sha256(settings.assessment) if settings.assessment else None
         self._truth = read_truth(settings.truth, self.site) if settings.truth else None
         self._thread: threading.Thread | None = None
         with ExitStack() as opened:
             self._socket = opened.enter_context(listening(settings.listen.host, settings.listen.port))
             self.store = opened.enter_context(Store(settings.database))
+            self._lost = vault_start.lost(settings)
+            if settings.assessment_in_vault is not None:
+                assessment, self._assessment_hash = vault_start.assessment_of(settings, self.site)
             self.records = opened.enter_context(closing(Records(settings.database)))
             self._clock = clock or WallClock()
             self._wire(assessment, self._clock)
@@ -245,11 +250,15 @@ class Hub:
             "pages": settings.listen.url,
             "config_sha256": settings.config_sha256,
             "site_sha256": life.file_sha256(settings.site),
-            "assessment_sha256": life.file_sha256(settings.assessment) if settings.assessment else None,
+            "assessment_sha256": self._assessment_hash,
         }
         self.store.note(
             *life.started(self.store.last_start(), detail, site=self.site.site, at_ms=self._clock())
         )
+        if self._lost:
+            # the square is watched all the same: what is lost is told, and an assessment that is needed ends the start
+            log.error("%s", lost_text(self._lost))
+            self.store.note(life.keys_lost(sorted(self._lost), at_ms=self._clock()))
 
     def _stop_parts(self) -> None:
         self.live.close()

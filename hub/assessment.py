@@ -244,9 +244,12 @@ class Assessment:
         return tuple(found)
 
 
-def read_assessment(path: Path | str, site: Site) -> Assessment:
-    """Reads an assessment of `site`. Raises FileError naming file, line and key."""
-    yaml = YamlFile(path)
+def read_assessment(path: Path | str, site: Site, data: bytes | None = None) -> Assessment:
+    """Reads an assessment of `site`. Raises FileError naming file, line and key.
+
+    `data`: its content where it is no file; `path` is then only how errors call it.
+    """
+    yaml = YamlFile(path, data)
     file = yaml.to(AssessmentFile)
     _check(yaml, file, site)
     return assess(file, site)

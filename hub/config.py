@@ -32,6 +32,7 @@ from hub.site import Site
 
 HTTP_PORT = 8080
 MQTT_PORT = 1883
+IN_VAULT = "vault:"
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 
@@ -112,6 +113,12 @@ class ExportsPart(_Part):
     small_count: Annotated[int, Meta(ge=SMALL_COUNT_MIN, le=1000)] = SMALL_COUNT
 
 
+class VaultPart(_Part):
+    """The master keys of what is encrypted in the database. Keep a copy apart from the database's backups."""
+
+    key_file: str | None = None
+
+
 class Config(_Part):
     """What the file holds. `clock: media` is for replays and exercises: now is the newest capture time accepted.
 
@@ -130,6 +137,7 @@ class Config(_Part):
     retention: RetentionPart = msgspec.field(default_factory=RetentionPart)
     audit: AuditPart = msgspec.field(default_factory=AuditPart)
     exports: ExportsPart = msgspec.field(default_factory=ExportsPart)
+    vault: VaultPart = msgspec.field(default_factory=VaultPart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +183,8 @@ class Settings:
     anchor_file: Path
     anchor_every_s: int
     config_sha256: str
+    vault_key: Path
+    assessment_in_vault: str | None = None
 
 
 def read_config(path: Path | str) -> Config:
@@ -225,9 +235,12 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    in_vault = vault_name(config)
     return Settings(
         site=at(config.site),
-        assessment=at(config.assessment) if config.assessment else None,
+        assessment=at(config.assessment) if config.assessment and in_vault is None else None,
+        assessment_in_vault=in_vault,
+        vault_key=vault_key_file(config, folder),
         database=database,
         media=config.clock == "media",
         broker=BrokerAddress(
@@ -279,6 +292,19 @@ def _retention(part: RetentionPart) -> Retention:
             "write a larger number or never"
         )
     return Retention(readings_hours=part.readings_hours, **days)
+
+
+def vault_key_file(config: Config, folder: Path) -> Path:
+    """Where the vault's master keys are; beside the database unless the file says otherwise."""
+    if config.vault.key_file is not None:
+        return (folder / config.vault.key_file).resolve()
+    return (folder / config.database).resolve().parent / "vault-keys.json"
+
+
+def vault_name(config: Config) -> str | None:
+    """NAME or NAME@VERSION where the assessment is a document of the vault, else None."""
+    name = config.assessment or ""
+    return name.removeprefix(IN_VAULT) if name.startswith(IN_VAULT) else None
 
 
 def anchor_file(config: Config, folder: Path) -> Path:

@@ -51,6 +51,13 @@ def stopped(*, site: str, at_ms: int) -> AuditEntry:
     return AuditEntry(at_ms=at_ms, actor=HUB, via=HUB, action=STOP, subject=site)
 
 
+def keys_lost(titles: list[str], *, at_ms: int) -> AuditEntry:
+    """Documents of the vault that the keys there are do not open."""
+    return AuditEntry(
+        at_ms=at_ms, actor=HUB, via=HUB, action="keys.lost", subject="vault", detail={"documents": titles}
+    )
+
+
 def last_start(db: sqlite3.Connection) -> tuple[str, dict[str, Any]] | None:
     """The action of the newest start or stop, and the detail of the newest start; None before the first start."""
     newest = db.execute(

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contract.instants import from_ms
-from hub import anchors, audit, audit_check, migrate
-from hub.audit import AuditEntry
+from hub import anchors, audit, audit_check, vault_commands
 from hub.audit_check import Checked
-from hub.config import Config, ConfigError, anchor_file, read_config
-from hub.store import BUSY_TIMEOUT_MS, Store, StoreError
+from hub.config import ConfigError
+from hub.place import add_place, entry, note, place, reading, writing
+from hub.store import StoreError
 
 FAILED, WRONG = 2, 1
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The files that a command works on: those of a configuration, or a database named by itself (a copy)."""
-
-    config: Config | None
-    folder: Path
-    database: Path
-
-    @property
-    def anchor_file(self) -> Path | None:
-        return None if self.config is None else anchor_file(self.config, self.folder)
 
 
 def add(commands: Any) -> None:
@@ -42,7 +27,7 @@ def add(commands: Any) -> None:
     log = commands.add_parser("audit", help="the audit log: verify, print its head, export")
     parts = log.add_subparsers(dest="part", required=True)
     verify = parts.add_parser("verify", help="find any entry that was changed, removed, put in or moved")
-    _add_place(verify)
+    add_place(verify)
     verify.add_argument(
         "--anchor", type=Path, action="append", default=[], metavar="FILE", help="hold it against this file"
     )
@@ -57,77 +42,14 @@ def add(commands: Any) -> None:
     )
     verify.set_defaults(records=_verify)
     head = parts.add_parser("head", help="number and hash of the newest entry")
-    _add_place(head)
+    add_place(head)
     head.add_argument("--letter", action="store_true", help="as a message to mail to somebody outside")
     head.set_defaults(records=_head)
     export = parts.add_parser("export", help="every entry as a line of JSON")
-    _add_place(export)
+    add_place(export)
     export.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: standard output")
     export.set_defaults(records=_export)
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, nargs="?", metavar="CONFIG.yaml")
-    parser.add_argument(
-        "--database", type=Path, metavar="FILE", help="a copy of a database, without its CONFIG"
-    )
-
-
-def place(asked: argparse.Namespace) -> Place:
-    """Raises FileError or ConfigError."""
-    if asked.config is not None:
-        config, folder = read_config(asked.config), asked.config.resolve().parent
-        database = asked.database.resolve() if asked.database else (folder / config.database).resolve()
-        return Place(config, folder, database)
-    if asked.database is None:
-        raise ConfigError("name the hub's configuration file, or --database with a copy of its database")
-    return Place(None, Path.cwd(), asked.database.resolve())
-
-
-def reading(path: Path) -> sqlite3.Connection:
-    """A read-only connection to a database of this schema. Raises StoreError."""
-    if not path.is_file():
-        raise StoreError(f"database {path}: there is no such file")
-    db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-    db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    return db
-
-
-def writing(path: Path) -> sqlite3.Connection:
-    """A second writing connection beside a hub that may run. Makes or updates the database where none runs."""
-    try:
-        known = 0
-        if path.is_file():
-            with closing(reading(path)) as db:
-                known = migrate.version(db)
-        if known != migrate.scripts()[-1][0]:
-            Store(path).close()
-        db = sqlite3.connect(path, isolation_level=None)
-        db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA temp_store = MEMORY")
-    except sqlite3.Error as error:
-        raise StoreError(f"database {path}: {error}") from None
-    return db
-
-
-def entry(action: str, subject: str, **detail: object) -> AuditEntry:
-    """What somebody at this machine's command line did: the name is that of their account here."""
-    try:
-        who = getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
-        who = "unknown account"
-    now_ms = time.time_ns() // 1_000_000
-    return AuditEntry(
-        at_ms=now_ms, actor=who, via="command", action=action, subject=subject, detail=dict(detail)
-    )
-
-
-def note(db: sqlite3.Connection, one: AuditEntry) -> None:
-    """Writes an entry about something that changed nothing in the database."""
-    db.execute("BEGIN IMMEDIATE")
-    audit.append(db, one)
-    db.execute("COMMIT")
+    vault_commands.add(commands)
 
 
 # --- audit -----------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 REMOVED = "retention.remove"
 RAN = "retention.run"
 # [E] Rows in one transaction: of readings (3 KB each), and of the small rows. Measured in docs/records.md.
-READINGS_CHUNK, ROWS_CHUNK = 1_000, 2_000
+READINGS_CHUNK, ROWS_CHUNK = 500, 1_000
 ALERTS_CHUNK = 50
 SUMMED_UP_EVERY_MS = DAY_MS
 EMPTY_DIGEST = bytes(32)

@@ -219,7 +219,7 @@ def test_what_is_past_its_time_goes(tmp_path: Path) -> None:
         steps = 1
         while run.step():
             steps += 1
-        assert (run.forgotten, steps) == ({1: 5499}, 8)
+        assert (run.forgotten, steps) == ({1: 5499}, 13)
         assert [one.seq for one in store.recent(since_ms=0)] == list(range(5500, 6000))
         records = Records(path)
         assert len(records.zone_minutes("z", since_ms=0)) == 2
