@@ -6,7 +6,7 @@ FOOTAGE ?=
 SITE ?=
 OUT ?= build/scenes
 
-.PHONY: help demo test check bench scenes setup page lock clean
+.PHONY: help demo test check bench fuzz scenes setup page lock clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ test: setup page ## set everything up and run the tests (ARGS goes to pytest)
 	@$(PY) -m deploy.build.test_provider
 	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: setup ## ruff, types, the import order, the lock, licences and SBOM, what must not be in git
+check: setup ## ruff, types, the import order, the lock, licences and SBOM, what must not be in git, known vulnerabilities
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
@@ -29,9 +29,13 @@ check: setup ## ruff, types, the import order, the lock, licences and SBOM, what
 	@$(PY) -m deploy.build.lock_check
 	@$(PY) -m deploy.build.tree_check
 	@$(PY) -m deploy.build.licences
+	@$(PY) -m deploy.build.vulnerable
 
 bench: setup page ## measure this machine (ARGS goes to the bench)
 	@$(PY) tests/bench/run.py $(ARGS)
+
+fuzz: setup page ## every endpoint against made-up requests, other ones each time (ARGS goes to pytest; ESPLANADE_FUZZ=300: for each)
+	@ESPLANADE_FUZZ="$${ESPLANADE_FUZZ:-300}" $(PY) -m pytest --timeout 7200 tests/suites/test_fuzz.py $(ARGS)
 
 scenes: setup ## render all of models/scenes with its truth into OUT (build/scenes): half an hour, 1.3 GB; goes on where it stopped
 	@sh deploy/build/system_parts.sh

@@ -21,7 +21,8 @@ from hub import life, vault_start
 from hub.anchoring import Anchoring
 from hub.api.application import application
 from hub.api.describe import describe
-from hub.api.guard import Access
+from hub.api.guard import HEADERS_MAX_BYTES, Access
+from hub.api.wire import protocol
 from hub.assessment import Assessment, read_assessment
 from hub.clocks import Clocks
 from hub.config import Settings, read_notifications
@@ -214,6 +215,8 @@ class Hub:
         server = _Server(
             uvicorn.Config(
                 self.web,
+                http=protocol(self.web.headers),
+                h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -321,10 +321,17 @@ def said(kind: type, description: str, status: int = 200) -> dict[int | str, dic
 
 def said_of(media_types: Iterable[str], description: str) -> dict[int | str, dict[str, Any]]:
     """As `said`, for a route that answers with a file."""
-    file = {"schema": {"type": "string", "format": "binary"}}
+    file, lines = {"type": "string", "format": "binary"}, {"type": "string"}
+    schemas = {"text": lines, "application/geo+json": {"type": "object"}}
     return {
         **said(Problem, description),
-        200: {"description": description, "content": {one.split(";")[0]: file for one in media_types}},
+        200: {
+            "description": description,
+            "content": {
+                one.split(";")[0]: {"schema": schemas.get(one.split("/")[0]) or schemas.get(one, file)}
+                for one in media_types
+            },
+        },
     }
 
 

@@ -90,8 +90,14 @@ def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     _, schemas = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
+    for path in found["paths"].values():
+        for operation in path.values():
+            # FastAPI documents its own shape of this error, which nobody here answers: 4XX says what is
+            operation["responses"].pop("422", None)
     components = found.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **schemas}
+    for theirs in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(theirs, None)
     if needs_token:
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},

@@ -31,6 +31,7 @@ ENTRY_PATH = "/enter"
 SESSION_S = 12 * 3600
 TOKEN_MIN_LENGTH = 20
 BODY_MAX_BYTES = 64 * 1024
+HEADERS_MAX_BYTES = 16 * 1024
 READ_OFF_MAX_BYTES = 1024 * 1024  # [E] read and thrown away before a request that is too large is told so
 READ_OFF_S = 2.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -130,6 +131,11 @@ class Guard:
         if access.tls:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer carries."""
+        return dict(self._headers)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
@@ -159,6 +165,8 @@ class Guard:
         access = self._access
         host = headers.get("host", "")
         name = _host_name(host)
+        if sum(len(one) + len(value) for one, value in headers.raw) > HEADERS_MAX_BYTES:
+            return 431, f"headers hold at most {HEADERS_MAX_BYTES} bytes", "send fewer or shorter ones"
         if access.token is None and not (is_loopback(name) or name in access.names):
             return (
                 421,

@@ -20,6 +20,7 @@ from hub.api.answers import (
     AlertDetail,
     AlertList,
     Devices,
+    Problem,
     Refusals,
     RefusalShown,
     SiteDescription,
@@ -48,10 +49,11 @@ SEND_TIMEOUT_S = 20.0  # [E] four times what makes a page call itself stale
 _ALERT = msgspec.json.Decoder(Alert)
 _TRANSITION = msgspec.json.Decoder(Transition)
 _STREAM: dict[int | str, dict[str, Any]] = {
+    **said(Problem, "events"),
     200: {
         "description": "server-sent events: snapshot, then delta and beat, numbered by seq",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
+    },
 }
 
 
