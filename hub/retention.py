@@ -73,6 +73,18 @@ TABLES = (
     Table("sessions", "sessions", "until_ms"),
     Table("links", "sessions", "until_ms"),
     Table("approvals", "alerts", "asked_ms", where="state <> 'waiting'"),
+    Table(
+        "cap_messages",
+        "alerts",
+        "sent_ms",
+        where="life IN (SELECT id FROM cap_lives WHERE ended_ms IS NOT NULL)",
+    ),
+    Table(
+        "cap_lives",
+        "alerts",
+        "ended_ms",
+        where="NOT EXISTS (SELECT 1 FROM cap_messages WHERE life = cap_lives.id)",
+    ),
     # of no one alert: digests and trials
     Table("deliveries", "alerts", "changed_ms", where="alert IS NULL AND state NOT IN ('waiting', 'held')"),
 )

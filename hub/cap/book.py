@@ -103,7 +103,10 @@ def _lives(db: sqlite3.Connection, where: str, *values: object) -> list[StoredLi
         "SELECT id, alert, asked_by, approved_by, released_ms, ended_ms, body FROM cap_lives WHERE " + where,
         values,
     )
-    return [StoredLife(*row[:-1], _LIFE.decode(row[-1])) for row in rows.fetchall()]
+    return [
+        StoredLife(life, alert, asked, approved, begun, over, _LIFE.decode(body))
+        for life, alert, asked, approved, begun, over, body in rows.fetchall()
+    ]
 
 
 def alert_of(db: sqlite3.Connection, alert: str) -> Alert | None:
