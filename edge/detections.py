@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,16 +23,18 @@ class PeopleMap:
     """How many heads lie in each cell of a picture; the sum is the count.
 
     `people`: float32 (rows, columns), at least 0, row 0 at the top. `across_px`, `down_px`: sides of a cell in picture
-    pixels; the cells begin at the picture's top left.
+    pixels; the cells begin at the picture's top left. `spread_known`: each head is spread over cells as our own heads
+    are taught it (models/density/target.py), so that edge/sharpen.py can undo it.
     """
 
     people: NDArray[np.float32]
     across_px: float
     down_px: float
+    spread_known: bool = False
 
     def scaled(self, across: float, down: float) -> PeopleMap:
         """The same map over the picture stretched by these factors."""
-        return PeopleMap(self.people, self.across_px * across, self.down_px * down)
+        return replace(self, across_px=self.across_px * across, down_px=self.down_px * down)
 
 
 @dataclass(frozen=True, slots=True)

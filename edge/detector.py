@@ -151,7 +151,9 @@ class Detector:
         people_map = None
         if self.makes_map:
             cells = np.asarray(outputs[-1][0, 0], np.float32)
-            people_map = PeopleMap(np.maximum(cells, 0.0), CELL_PX / across, CELL_PX / down)
+            people_map = PeopleMap(
+                np.maximum(cells, 0.0), CELL_PX / across, CELL_PX / down, spread_known=True
+            )
         boxes, scores, kinds = self._read(outputs, tensor.shape, self._columns, self.thresholds)
         if scores.shape[0] == 0:
             return Detections.none(people_map)

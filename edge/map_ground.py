@@ -10,6 +10,7 @@ from contract.geometry import FloatGrid
 from contract.homography import Bools, Floats, inside
 from edge.detections import PeopleMap
 from edge.ground import Ground
+from edge.sharpen import Sharpener
 
 SAMPLES_ACROSS: Final = 4
 """A cell of the map is spread over the ground by this many points a side, each with the share of a person's footprint
@@ -59,24 +60,35 @@ class MapGround:
         keys, place = np.unique(key, return_inverse=True)
         self._share = np.bincount(place, part / n**2)
         self._from, self._to = np.divmod(keys, ground.covered.size)
+        self._landed = np.bincount(self._from, self._share, minlength=rows * columns)
+        """Share of each map cell that lies on covered ground."""
+        self._sharpener = (
+            Sharpener(ground, self.shape, self.cell_px, self._kept) if people_map.spread_known else None
+        )
 
     def fits(self, people_map: PeopleMap) -> bool:
-        """Whether a map has the shape and cell size that this was made for."""
-        return people_map.people.shape == self.shape and np.allclose(
-            (people_map.across_px, people_map.down_px), self.cell_px, rtol=1e-6
+        """Whether a map has the shape, cell size and spread that this was made for."""
+        return (
+            people_map.people.shape == self.shape
+            and people_map.spread_known == (self._sharpener is not None)
+            and np.allclose((people_map.across_px, people_map.down_px), self.cell_px, rtol=1e-6)
         )
 
     def spread(self, people_map: PeopleMap) -> tuple[FloatGrid, float]:
         """People per ground cell (rows, columns), and how many stand outside the covered cells.
 
-        Both together are the map's sum less what lies under masks.
+        Both together are the map's sum less what lies under masks. Sharpened where the map's spread is known.
         """
         people = people_map.people.astype(np.float64).ravel()
         cells = self.ground.covered.size
         found = np.bincount(self._to, people[self._from] * self._share, minlength=cells)
         grid = np.asarray(found, np.float64)
         total = float(people @ self._kept)
-        return grid.reshape(self.ground.covered.shape), max(0.0, total - float(grid.sum()))
+        outside = max(0.0, total - float(grid.sum()))
+        grid = grid.reshape(self.ground.covered.shape)
+        if self._sharpener is not None:
+            grid = self._sharpener.sharpened(people, self._landed, grid)
+        return grid, outside
 
     def _shown(self, points_px: Floats) -> Bools:
         """Points in the picture and under no mask."""

@@ -13,6 +13,7 @@ from contract.messages import ClockSource, Crossing, Grid, ModelRef, Reading, Ve
 from contract.site_file import Camera
 from edge.fusion import boxes_sigma, fused
 from edge.ground import Ground
+from edge.hidden_heads import with_hidden
 from edge.sighting import Sighting
 from models.density.errors import Bands, Errors
 
@@ -174,6 +175,8 @@ class Readings:
                 measured=errors,
             )
             people, sigma, outside = both.people, both.sigma_people, both.outside
+            if errors.against == "marks":
+                people, sigma = with_hidden(people, sigma, observed, ground)
         elif errors is None or isinstance(errors, Errors):
             sigma = ground.sigma(people)
         else:

@@ -242,7 +242,7 @@ def _measure(asked: argparse.Namespace) -> int:
     pin = sha256_of(asked.external)
     external = ExternalMap(asked.external, pin, frame_px=asked.external_size)
     frames = outside.counted(one, WithExternalMap(one.detector(), external), marked, _told)
-    errors = errors_of(frames)
+    errors = errors_of(frames, "marks")
     asked.out.write_text(to_text(errors), encoding="utf-8")
     print(
         f"\n{report.counts(frames, errors)}\n\nby density of 6 x 6 m patches:\n{report.table(frames, errors)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from contract.geometry import BoolGrid, FloatGrid
 from edge.detections import Detections
 from edge.fusion import around_per_m2, boxes_sigma, crowding_per_m2, fused
 from edge.ground import Ground
+from edge.hidden_heads import with_hidden
 from edge.map_ground import MapGround
 from models.calibrate.marks import Floats
 from models.density import errors as measured
@@ -68,8 +69,13 @@ def around(grid: FloatGrid, seen: BoolGrid) -> FloatGrid:
     return around_per_m2(grid, seen, REFERENCE_CELL_M)
 
 
-def errors_of(frames: Sequence[Counted]) -> Errors:
-    """Measured errors of map, boxes and both together, by what the map says. Raises `ErrorsUnusable`."""
+def errors_of(
+    frames: Sequence[Counted], against: Literal["everybody", "marks"] = "everybody"
+) -> Errors:
+    """Measured errors of map, boxes and both together, by what the map says. Raises `ErrorsUnusable`.
+
+    `against`: what the frames' `true` is: exact truth, or heads that somebody marked.
+    """
     said = _cells([(_crowding(_map(one), one.seen), one.seen) for one in frames])
     true = _cells([(one.true, one.seen) for one in frames]) / REFERENCE_CELL_M**2
     mapped = _cells([(_map(one), one.seen) for one in frames]) / REFERENCE_CELL_M**2
@@ -79,6 +85,7 @@ def errors_of(frames: Sequence[Counted]) -> Errors:
         map=bands,
         boxes=measured.measured(said, boxes, true),
         together=measured.products(bands, said, mapped - true, boxes - true),
+        against=against,
     )
     together = _cells([(fuse(one, both)[0], one.seen) for one in frames]) / REFERENCE_CELL_M**2
     return msgspec.structs.replace(both, fused=measured.measured(said, together, true))
@@ -93,12 +100,18 @@ def box_errors_of(frames: Sequence[Counted]) -> Bands:
 
 
 def fuse(one: Counted, errors: Errors) -> tuple[FloatGrid, FloatGrid]:
-    """Fused people and their standard deviation per cell."""
+    """Fused people and their standard deviation per cell, hidden ones left out."""
     both = fused(
         boxes=one.boxes, mapped=_map(one), boxes_outside=0.0, map_outside=0.0, seen=one.seen,
         cell_m=REFERENCE_CELL_M, measured=errors,
     )  # fmt: skip
     return both.people, both.sigma_people
+
+
+def complete(one: Counted, errors: Errors, ground: Ground) -> tuple[FloatGrid, FloatGrid]:
+    """As `fuse`, as the edge sends it: with those who are hidden where the errors were measured against marks."""
+    people, sigma = fuse(one, errors)
+    return with_hidden(people, sigma, one.seen, ground) if errors.against == "marks" else (people, sigma)
 
 
 def box_sigma(one: Counted, bands: Bands) -> FloatGrid:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from edge.detections import Detections, PeopleMap
+from edge.ground import Ground
 from models.calibrate import choice, refit, report
 from models.calibrate.camera import one_camera
-from models.calibrate.grids import Counted, Counter, by_true_band, fuse
+from models.calibrate.grids import Counted, Counter, by_true_band, complete
 from models.calibrate.marks import MarksUnusable
 from models.calibrate.stories import fullest, story_camera
 from models.density import assemble, head, layers
@@ -101,29 +102,34 @@ def run(asked: argparse.Namespace, told: refit.Told) -> int:
         seen = looked.seen(here.marked(truth, width, height))
         cells = layers.density(fitted, seen.near, seen.far)
         boxes = seen.boxes
-        found = Detections(boxes.boxes_xyxy, boxes.scores, boxes.kinds, PeopleMap(cells, *seen.map_px))
+        found = Detections(boxes.boxes_xyxy, boxes.scores, boxes.kinds, PeopleMap(cells, *seen.map_px, spread_known=True))
         frames.append(counter.counted(found, *here.grid(truth, looked.ground)))
         told("held-out frames measured", i, len(rest))
-    _print(asked, one.model.name, outcome, frames, sum(len(f.points_px) for f in features))
+    _print(asked, one.model.name, looked.ground, outcome, frames, sum(len(f.points_px) for f in features))
     return 0
 
 
 def _print(
-    asked: argparse.Namespace, model: str, outcome: refit.Outcome, frames: list[Counted], heads: int
+    asked: argparse.Namespace,
+    model: str,
+    ground: Ground,
+    outcome: refit.Outcome,
+    frames: list[Counted],
+    heads: int,
 ) -> None:
     fitted = len(outcome.head.about.frames)
     print(
         f"\n{asked.story.name}, camera {asked.camera}, {model}, input {outcome.head.about.input_px}, {asked.frames} "
         f"frames marked ({heads} heads; {fitted} fitted to, {asked.frames - fitted} for errors), {asked.steps} steps"
     )
-    print(report.counts(frames, outcome.errors))
-    print(report.table(frames, outcome.errors))
+    print(report.counts(frames, outcome.errors, ground))
+    print(report.table(frames, outcome.errors, ground))
     print(
-        f"cells whose truth lies inside the stated 95 % interval: {report.inside_95(frames, outcome.errors):.1%}"
+        f"cells whose truth lies inside the stated 95 % interval: {report.inside_95(frames, outcome.errors, ground):.1%}"
     )
     for name, grids in (
         ("detector", [(one.boxes, one.true, one.seen) for one in frames]),
-        ("fused", [(fuse(one, outcome.errors)[0], one.true, one.seen) for one in frames]),
+        ("fused", [(complete(one, outcome.errors, ground)[0], one.true, one.seen) for one in frames]),
     ):
         packed = [band for band in by_true_band(grids) if band.from_per_m2 >= PACKED_PER_M2]
         patches = sum(band.patches for band in packed)

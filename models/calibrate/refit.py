@@ -251,7 +251,7 @@ def counted(looked: Looked, head: Head, features: Sequence[Features]) -> tuple[C
     found = []
     for one in features:
         cells = layers.density(head, one.example.near, one.example.far)
-        people_map = PeopleMap(cells, *one.map_px)
+        people_map = PeopleMap(cells, *one.map_px, spread_known=True)
         seen = Detections(one.boxes.boxes_xyxy, one.boxes.scores, one.boxes.kinds, people_map)
         found.append(counter.counted(seen, counter.marked(one.points_px)))
     return tuple(found)
@@ -269,7 +269,7 @@ def finished(
 ) -> Outcome:
     """The head with its measured errors and what it is bound to. Raises `ErrorsUnusable`."""
     frames = counted(looked, head, held_out)
-    errors = errors_of(frames)
+    errors = errors_of(frames, "marks")
     error = [float(one.mapped.sum() - one.true.sum()) for one in frames if one.mapped is not None]
     box_error = [float(one.boxes.sum() - one.true.sum()) for one in frames]
     camera = looked.camera

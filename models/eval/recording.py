@@ -160,7 +160,7 @@ def _read_part(path: Path, frames: int) -> list[Look] | None:
             if "maps" in kept:
                 people = kept["maps"].astype(np.float32)
                 maps = [
-                    PeopleMap(one, float(px[0]), float(px[1]))
+                    PeopleMap(one, float(px[0]), float(px[1]), spread_known=True)
                     for one, px in zip(people, kept["cells_px"], strict=True)
                 ]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
