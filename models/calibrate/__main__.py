@@ -19,7 +19,7 @@ from edge.external_map import ExternalMap, WithExternalMap
 from edge.footage import FootageUnusable
 from edge.ground import GroundUnusable
 from edge.map_ground import HeadsUnseen
-from models.calibrate import choice, marks, outside, proof, refit, report
+from models.calibrate import choice, marks, outside, proof, reach, refit, report
 from models.calibrate.camera import OneCamera, one_camera, read_camera
 from models.calibrate.frames import (
     STREAMS,
@@ -226,6 +226,8 @@ def _fit(asked: argparse.Namespace) -> int:
         f"\n{asked.out}: for camera {one.site}/{one.camera.id} and calibration {one.camera.calibration} alone, "
         f"{len(content)} bytes\nin the agent's file:\n    density: {{use: calibrated, file: {asked.out.name}}}"
     )
+    cell_px = features[0].map_px[1]
+    print("\n" + "\n".join(r.said() for r in reach.reaches(one.ground, reach.zones_of(asked.site), cell_px)))
     if asked.folder is not None:
         print(
             f"\n{asked.folder} still holds pictures of people: delete it when you have marked all you mean to mark"

@@ -26,10 +26,10 @@ RISE_M: Final = 0.12
 """From the middle of a head to its top: a head counts as hidden when more than its upper half is. [E]"""
 RISE_SPREAD_M: Final = 0.127
 """Standard deviation of the difference in height of two people, whose own is 0.09 m. [E]"""
-WIDTH_M: Final = 0.11
-GAP: Final = 0.95
+WIDTH_M: Final = 0.12
+GAP: Final = 1.25
 """Width of the strip behind a person, metres; and the gap as a share of 1 / sqrt(density). Fitted, see above. [E]"""
-UNSURE: Final = 0.4
+UNSURE: Final = 0.5
 """Standard deviation of the hidden share as a share of itself: crowds of one density differ. Measured on the stories. [E]"""
 MOST_PER_M2: Final = 9.0
 LEAST_SLOPE: Final = 0.35
@@ -42,16 +42,18 @@ _COT_STEP: Final = 0.1
 _COT_MOST: Final = 15.0
 
 
-def hidden_share(per_m2: ArrayLike, cot: ArrayLike) -> Floats:
+def hidden_share(
+    per_m2: ArrayLike, cot: ArrayLike, *, width_m: float = WIDTH_M, gap: float = GAP
+) -> Floats:
     """Share, 0 to 1, of people whose head does not show. `per_m2`: everybody around; `cot`: distance over height above
     the heads."""
     density, far = np.broadcast_arrays(np.asarray(per_m2, np.float64), np.asarray(cot, np.float64))
     density = np.maximum(density, 1e-9)
-    mean, spread = far * RISE_M - GAP / np.sqrt(density), np.maximum(far * RISE_SPREAD_M, 1e-9)
+    mean, spread = far * RISE_M - gap / np.sqrt(density), np.maximum(far * RISE_SPREAD_M, 1e-9)
     at = mean / spread
     below = 0.5 * (1.0 + np.vectorize(math.erf, otypes=[np.float64])(at / math.sqrt(2.0)))
     length = mean * below + spread * np.exp(-0.5 * at**2) / math.sqrt(2.0 * math.pi)
-    return np.asarray(1.0 - np.exp(-density * WIDTH_M * np.maximum(length, 0.0)))
+    return np.asarray(1.0 - np.exp(-density * width_m * np.maximum(length, 0.0)))
 
 
 def tells_up_to_per_m2(cot: float) -> float:
