@@ -1,0 +1,19 @@
+"""What people did to people, for the audit log, inside the transaction that did it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+
+def note(
+    db: sqlite3.Connection,
+    *,
+    at_ms: int,
+    actor: str,
+    via: str,
+    action: str,
+    subject: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Adds one entry. `detail` never holds a password, a token or a link."""
