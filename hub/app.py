@@ -29,9 +29,12 @@ from hub.judge import Judge
 from hub.live import LiveFeed
 from hub.monitor import Monitor
 from hub.mqtt import Link
+from hub.people.links import PATH as LINK_PATH
+from hub.people.people import People
 from hub.records import Records
 from hub.site import read_site
 from hub.store import Store
+from hub.taking_out import TakingOut
 from hub.truth import read_truth
 from hub.wall_clock import WallClock
 
@@ -101,7 +104,11 @@ class Hub:
             self._socket = opened.enter_context(listening(settings.listen.host, settings.listen.port))
             self.store = opened.enter_context(Store(settings.database))
             self.records = opened.enter_context(closing(Records(settings.database)))
-            self._wire(assessment, clock or WallClock())
+            clock = clock or WallClock()
+            self.people = opened.enter_context(
+                People(settings.database, clock=clock, lifetimes=settings.lifetimes)
+            )
+            self._wire(assessment, clock)
             self.judge.recall()
             self._server = self._new_server()
             self._opened = opened.pop_all()
@@ -143,6 +150,9 @@ class Hub:
             clock=clock,
             on_connected=self.judge.connected,
         )
+        self.taking_out = TakingOut(
+            monitor=self.monitor, judge=self.judge, approvals=self.people.approvals, site=self.site.site
+        )
         self.web = application(
             site=self.site,
             description=describe(self.site, assessment, has_truth=self._truth is not None),
@@ -152,9 +162,24 @@ class Hub:
             live=self.live,
             records=self.records,
             truth=self._truth,
-            access=Access(token=settings.token, tls=settings.listen.tls, names=settings.listen.names),
+            access=Access(
+                open=settings.open,
+                tls=settings.listen.tls,
+                names=settings.listen.names,
+                proxies=settings.listen.proxies,
+            ),
+            people=self.people,
+            taking_out=self.taking_out,
+            url=settings.listen.url,
             version=version(),
         )
+
+    def first_link(self) -> str | None:
+        """A new link for the first administrator; None where people do not log in, or there is one."""
+        if self.settings.open:
+            return None
+        secret = self.people.links.first()
+        return None if secret is None else f"{self.settings.listen.url}{LINK_PATH}#{secret}"
 
     def _wake_dispatcher(self) -> None:
         self.dispatcher.wake()
@@ -187,6 +212,7 @@ class Hub:
         gc.collect()
         gc.freeze()
         self.judge.start(self.link)
+        self.people.approvals.resume()
         self.link.start()
         self.dispatcher.start()
 

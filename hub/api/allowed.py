@@ -20,6 +20,8 @@ from hub.rights import RIGHTS, Right
 
 WHO = "who"  # in the request's state: a function that says, at each call anew, who this is now, or None
 ACTOR = "actor"
+ADDRESS = "address"  # where the request comes from
+HELD = "held"  # the secret of the session that it came with, or None
 ENTER_FIRST = {
     "error": "nobody is logged in here",
     "do": "log in, or send Authorization: Bearer with a token",

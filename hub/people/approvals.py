@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from hub import audit
 from hub.people.actor import Actor
 from hub.people.database import PeopleDatabase
 from hub.people.noted import note
@@ -299,7 +300,7 @@ class Approvals:
                 (self._clock(), why, approved.id),
             ).rowcount
             if moved:
-                self._note(db, approved, "approval.failed", "hub", "command", why=why)
+                self._note(db, approved, "approval.failed", audit.HUB, audit.HUB, why=why)
             return self._read(db, approved.id)
 
     def _may_decide(self, db: sqlite3.Connection, found: Approval, by: Actor, decider: str) -> None:
@@ -332,7 +333,7 @@ class Approvals:
         for row in rows:
             found = _approval(row)
             db.execute("UPDATE approvals SET state = 'expired' WHERE id = ?", (found.id,))
-            self._note(db, found, "approval.expire", "hub", "command")
+            self._note(db, found, "approval.expire", audit.HUB, audit.HUB)
 
     def _read(self, db: sqlite3.Connection, ident: str) -> Approval:
         row = db.execute(f"SELECT {_COLUMNS} FROM approvals WHERE id = ?", (ident,)).fetchone()

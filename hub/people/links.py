@@ -21,11 +21,11 @@ LinkKind = Literal["first", "invite", "reset"]
 VALID_MS = 24 * 3_600_000
 PATH = "/link"
 OVER = Refused(
-    "denied",
+    "unknown",
     "this link does not work, or no longer",
     "ask an administrator for a new one, or see docs/people.md",
 )
-HUB = Actor(name="hub", display="hub", roles=frozenset(), via="command")
+HUB = Actor(name="hub", display="hub", roles=frozenset(), via="hub")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class Links:
         return made
 
     def look(self, held: str) -> LinkRow:
-        """Raises Refused("denied")."""
+        """Raises Refused("unknown")."""
         row = self._db.one(
             "SELECT l.kind, u.login, u.display, l.until_ms FROM links l LEFT JOIN users u ON u.id = l.user "
             "WHERE l.secret = ? AND l.until_ms > ?",

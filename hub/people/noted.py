@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from hub import audit
+
 
 def note(
     db: sqlite3.Connection,
@@ -17,3 +19,9 @@ def note(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Adds one entry. `detail` never holds a password, a token or a link."""
+    audit.append(
+        db,
+        audit.AuditEntry(
+            at_ms=at_ms, actor=actor, via=via, action=action, subject=subject, detail=detail or {}
+        ),
+    )

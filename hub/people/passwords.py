@@ -16,7 +16,7 @@ from hub.people.refused import Refused
 LENGTH_MIN = 12
 LENGTH_MAX = 256
 AT_ONCE = 2  # [E] each takes 64 MiB and a core for a moment
-WAITING_MAX = 16
+WAITING_MAX = 16  # [E] more are told to come again
 
 
 def checked(password: str, login: str) -> str:

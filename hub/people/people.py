@@ -144,7 +144,7 @@ class People:
             user = self.users.proven(actor.name, old)
             if user is None or user.id != actor.user:
                 self._note_wrong(actor.name, where.address)
-                raise Refused("denied", "the password of now is not right", "try again")
+                raise Refused("forbidden", "the password of now is not right", "try again")
             attempt.right = True
         hashed = self.users.hashed(new, user.login)
         with self.db.write() as db:

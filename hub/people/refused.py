@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["invalid", "denied", "forbidden", "unknown", "conflict", "later"]
+Kind = Literal["invalid", "denied", "forbidden", "unknown", "conflict", "later", "busy"]
 
 
 class Refused(Exception):

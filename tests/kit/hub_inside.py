@@ -40,7 +40,7 @@ class HubInside:
             database=str(folder / "hub.sqlite3"),
             clock="media",
             broker=BrokerPart(port=free_port()),
-            http=HttpPart(port=self.port, **(http or {})),
+            http=HttpPart(port=self.port, **{"login": "none", **(http or {})}),
             **config,
         )
         self.hub: Hub
