@@ -213,6 +213,8 @@ class Hub:
         gc.freeze()
         self.judge.start(self.link)
         self.people.approvals.resume()
+        if not self.settings.open:
+            self.people.passwords.warm()
         self.link.start()
         self.dispatcher.start()
 

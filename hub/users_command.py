@@ -75,10 +75,9 @@ def run(asked: argparse.Namespace) -> int:
     """Raises ConfigError, FileError, Refused or StoreError."""
     where = _where(asked)
     _ready(where.database)
+    by = Actor(name=_os_user(), display="", roles=frozenset(), via="command")
     with People(where.database, clock=_now_ms) as people:
-        _COMMANDS[asked.what](
-            people, asked, Actor(name=_os_user(), display="", roles=frozenset(), via="command"), where
-        )
+        _COMMANDS[asked.what](people, asked, by, where)
     return 0
 
 
@@ -143,7 +142,8 @@ def _tokens(people: People, asked: argparse.Namespace, _by: Actor, _where: Where
         state = "revoked" if row.revoked_ms is not None else "over" if row.until_ms <= _now_ms() else "in use"
         used = "never used" if row.used_ms is None else f"last used {from_ms(row.used_ms)}"
         print(
-            f"{row.id}  {row.begin}…  {row.name}  {', '.join(row.scopes)}  until {from_ms(row.until_ms)}  {used}  {state}"
+            f"{row.id}  {row.begin}…  {row.name}  {', '.join(row.scopes)}  "
+            f"until {from_ms(row.until_ms)}  {used}  {state}"
         )
 
 

@@ -2,9 +2,9 @@
 
 With `http.login: people` each request carries a session (a cookie that the hub gave) or a token (Authorization:
 Bearer); only what is meant for anyone answers without. A session changes something only together with its form token,
-in the header X-CSRF-Token. With `http.login: none` the hub listens on loopback only and answers only requests that name it as
-loopback (a page elsewhere could point a name of its own at 127.0.0.1). A request that changes something must come from
-the hub's own page, or from no page at all. Which right a route needs is its own word (hub/api/allowed.py).
+in the header X-CSRF-Token. With `http.login: none` the hub listens on loopback only and answers only requests that
+name it as loopback (a page elsewhere could point a name of its own at 127.0.0.1). A request that changes something must
+come from the hub's own page, or from no page at all. Which right a route needs is its own word (hub/api/allowed.py).
 """
 
 from __future__ import annotations

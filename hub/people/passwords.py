@@ -5,6 +5,7 @@ Long enough and not the login name; nothing about capitals and digits (NIST SP 8
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,9 +44,21 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        # verified where there is no user or no password, so that the answer takes as long
-        self._nobody = self._hasher.hash("nobody has this password")
+        self._made: str | None = None
+        self._guard = threading.Lock()
         self.threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hub-people")
+
+    @property
+    def _nobody(self) -> str:
+        """Verified where there is no user or no password, so that the answer takes as long."""
+        with self._guard:
+            if self._made is None:
+                self._made = self._hasher.hash("nobody has this password")
+            return self._made
+
+    def warm(self) -> None:
+        """Makes, beside, what the first unknown user would otherwise wait for."""
+        self.threads.submit(lambda: self._nobody)
 
     def close(self) -> None:
         self.threads.shutdown()
