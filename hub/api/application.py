@@ -83,7 +83,7 @@ def application(
     app.add_exception_handler(Exception, _failed)
     app.openapi = lambda: document(app, access=access)  # type: ignore[method-assign]
     # outside the application's own handling of errors, so that a failure carries the headers too
-    return Guard(app, access=access, policy=content_policy(html), people=people, public=public | {"/static/"})
+    return Guard(app, access=access, policy=content_policy(html), people=people, public=public)
 
 
 def document(app: FastAPI, *, access: Access) -> dict[str, Any]:

@@ -38,6 +38,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 COOKIE = "esplanade"
 LOGIN_PATH = "/login"
+FILES = "/static/"  # the page's own, which hold nothing of the site
 FORM_HEADER = "x-csrf-token"
 BODY_MAX_BYTES = 64 * 1024
 READ_OFF_MAX_BYTES = 1024 * 1024  # [E] read and thrown away before a request that is too large is told so
@@ -138,14 +139,13 @@ class Guard:
     """ASGI middleware around the whole application."""
 
     def __init__(
-        self, app: ASGIApp, *, access: Access, policy: str, people: People, public: frozenset[str]
+        self, app: ASGIApp, *, access: Access, policy: str, people: People, public: frozenset[tuple[str, str]]
     ) -> None:
-        """`public`: paths that answer without anybody logged in; one that ends in a slash, and all below it."""
+        """`public`: method and path of what answers without anybody logged in, beside the page's files."""
         self.app = app
         self._access = access
         self._people = people
         self._public = public
-        self._public_folders = tuple(path for path in public if path.endswith("/") and path != "/")
         self._headers = {
             "Content-Security-Policy": policy,
             "X-Content-Type-Options": "nosniff",
@@ -213,7 +213,7 @@ class Guard:
         if self._access.open:
             state.update({ACTOR: OPEN, WHO: lambda: OPEN})
             return None
-        is_public = scope["path"] in self._public or scope["path"].startswith(self._public_folders)
+        is_public = (scope["method"], scope["path"]) in self._public or scope["path"].startswith(FILES)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._by_token(state, token.strip(), address)

@@ -250,8 +250,11 @@ class Users:
             )
             if Role.ADMINISTRATOR in before.roles and Role.ADMINISTRATOR not in held:
                 self._keep_one(db)
-            self._note(db, by, "user.change", before.login, {"was": _told(before), "changed": found})
-        return self.get(login)
+            after = user_of(db.execute(f"SELECT {_COLUMNS} FROM users WHERE id = ?", (before.id,)).fetchone())
+            was, now = _told(before), _told(after)
+            changed = {name: value for name, value in now.items() if value != was[name]}
+            self._note(db, by, "user.change", before.login, {"was": was, "changed": changed})
+        return after
 
     def disable(self, login: str, *, by: Actor) -> User:
         """Their sessions end, their tokens and links no longer work, at once."""
