@@ -155,7 +155,7 @@ def _rule_in(dependant: Dependant) -> Needs | Watching | Anyone | None:
 
 
 def refuse_unguarded(app: FastAPI, *, open_mounts: frozenset[str]) -> frozenset[tuple[str, str]]:
-    """Raises UnguardedRoute; returns method and path of what is for anyone. `open_mounts`: folders of files for everybody."""
+    """Raises UnguardedRoute; returns method and path of what is for anyone. `open_mounts`: folders of public files."""
     public: set[tuple[str, str]] = set()
     for route in walk(app.routes):
         if isinstance(route, Mount) and route.path in open_mounts:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+from unittest import mock
 
 import httpx
 import msgspec
@@ -19,11 +20,13 @@ from hub.api.guard import Access
 from hub.app import Hub, create_app
 from hub.config import BrokerPart, Config, HttpPart, settings
 from hub.ingest import Arrival
+from hub.people import passwords
 from hub.people.actor import Actor
 from hub.people.people import From
 from hub.people.secret import form_token
 from hub.people.users import User
 from hub.rights import Role
+from tests.kit.people_inside import quick
 from tests.kit.square import SITE, Square
 
 MAKER = Actor(name="test", display="test", roles=frozenset(Role), via="command")
@@ -54,7 +57,9 @@ class HubInside:
 
     def __enter__(self) -> Self:
         self._threads_before = set(threading.enumerate())
-        self.hub = create_app(settings(self._config, folder=self.folder))
+        # argon2 as shipped takes a tenth of a second and more; its parameters have a test of their own
+        with mock.patch.object(passwords, "PasswordHasher", quick):
+            self.hub = create_app(settings(self._config, folder=self.folder))
         self.hub.start()
         return self
 
