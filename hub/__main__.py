@@ -11,7 +11,7 @@ import msgspec
 
 from contract.homography import NotFittable
 from contract.yaml_file import FileError
-from hub import notify_commands, record_commands
+from hub import notify_commands, record_commands, users_command
 from hub.anchors import AnchorError
 from hub.app import CannotListen, create_app, version
 from hub.assessment import read_assessment
@@ -34,6 +34,8 @@ from hub.exports.stored import NothingStored, Stored
 from hub.exports.tables import NotOnEarth
 from hub.exports.times import NoTime
 from hub.memory import UnusableMemory
+from hub.migrate import SchemaTooNew
+from hub.people.refused import Refused
 from hub.replay import ReplayError, read_readings, replay
 from hub.site import read_site
 from hub.store import StoreError
@@ -58,6 +60,8 @@ EXPECTED = (
     NoTime,
     export_command.NotExported,
     VaultError,
+    Refused,
+    SchemaTooNew,
 )
 
 
@@ -91,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     out = commands.add_parser("export", help="readings, minutes or alerts as a file, small counts suppressed")
     export_command.add(out)
     _add_settings(out)
+    users_command.add_parser(commands)
     return parser
 
 
@@ -107,7 +112,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--http", metavar="HOST:PORT", help=f"where to serve the page; default 127.0.0.1:{HTTP_PORT}"
     )
     parser.add_argument(
-        "--token", choices=("none", "auto"), help="auto: ask every visitor for a generated token"
+        "--login", choices=("people", "none"), help="none: nobody logs in; for demos and replays on loopback"
     )
     parser.add_argument(
         "--webhook", action="append", default=[], metavar="URL", help="may be given several times"
@@ -123,6 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
             return notify_commands.run(asked)
         if asked.command == "replay":
             return _replay(asked)
+        if asked.command == "users":
+            return users_command.run(asked)
         found = _settings(asked)
         if asked.command == "export":
             return _export(asked, found)
@@ -151,8 +158,8 @@ def _settings(asked: argparse.Namespace) -> Settings:
         config.broker.host, config.broker.port = _address(asked.broker, "--broker", MQTT_PORT)
     if asked.http is not None:
         config.http.host, config.http.port = _address(asked.http, "--http", HTTP_PORT)
-    if asked.token is not None:
-        config.http.token = asked.token
+    if asked.login is not None:
+        config.http.login = asked.login
     if asked.webhook:
         config.webhooks = (*config.webhooks, *(WebhookPart(url=url) for url in asked.webhook))
     return settings(config, folder=folder, file=asked.config)
@@ -177,11 +184,9 @@ def _run(found: Settings, *, quiet: bool) -> int:
     for name in ("httpx", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
     hub = create_app(found)
-    if found.token is not None:
-        print(
-            f"token{' (new)' if found.token_is_new else ''}: {found.token}  kept in {found.token_file}",
-            flush=True,
-        )
+    link = hub.first_link()
+    if link is not None:
+        print(f"first administrator, within 24 hours, once: {link}", flush=True)
     print(f"page: {found.listen.url}/", flush=True)
     hub.run()
     return 0
@@ -208,7 +213,9 @@ def _check(found: Settings) -> int:
     if found.truth is not None:
         truth = read_truth(found.truth, site)
         print(f"truth of {truth.film}, {truth.loop_s:g} s a pass: for demos and exercises only")
-    print(f"page on {found.listen.url}/, {'with a token' if found.token else 'no token (loopback only)'}")
+    print(
+        f"page on {found.listen.url}/, {'nobody logs in (loopback only)' if found.open else 'people log in'}"
+    )
     return 0
 
 

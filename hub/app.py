@@ -39,9 +39,12 @@ from hub.mqtt import Link
 from hub.notify.desk import Desk
 from hub.notify.directory import address_in
 from hub.notify.letter import Writer
+from hub.people.links import PATH as LINK_PATH
+from hub.people.people import People
 from hub.records import Records
 from hub.site import read_site
 from hub.store import Store
+from hub.taking_out import TakingOut
 from hub.truth import read_truth
 from hub.wall_clock import WallClock
 
@@ -121,6 +124,9 @@ class Hub:
                 assessment, self._assessment_hash = vault_start.assessment_of(settings, self.site)
             self.records = opened.enter_context(closing(Records(settings.database)))
             self._clock = clock or WallClock()
+            self.people = opened.enter_context(
+                People(settings.database, clock=self._clock, lifetimes=settings.lifetimes)
+            )
             self._wire(assessment, self._clock)
             self.judge.recall()
             self._server = self._new_server()
@@ -188,6 +194,9 @@ class Hub:
             every_s=settings.anchor_every_s,
             clock=clock,
         )
+        self.taking_out = TakingOut(
+            monitor=self.monitor, judge=self.judge, approvals=self.people.approvals, site=self.site.site
+        )
         self.web = application(
             site=self.site,
             description=describe(self.site, assessment, has_truth=self._truth is not None),
@@ -200,12 +209,27 @@ class Hub:
             dispatcher=self.dispatcher,
             truth=self._truth,
             exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
-            access=Access(token=settings.token, tls=settings.listen.tls, names=settings.listen.names),
+            access=Access(
+                open=settings.open,
+                tls=settings.listen.tls,
+                names=settings.listen.names,
+                proxies=settings.listen.proxies,
+            ),
+            people=self.people,
+            taking_out=self.taking_out,
+            url=settings.listen.url,
             version=version(),
         )
 
     def _channels_down(self) -> tuple[ChannelDown, ...]:
         return self.dispatcher.down()
+
+    def first_link(self) -> str | None:
+        """A new link for the first administrator; None where people do not log in, or there is one."""
+        if self.settings.open:
+            return None
+        secret = self.people.links.first()
+        return None if secret is None else f"{self.settings.listen.url}{LINK_PATH}#{secret}"
 
     def _wake_dispatcher(self) -> None:
         self.dispatcher.wake()
@@ -241,6 +265,9 @@ class Hub:
         gc.freeze()
         self._note_start()
         self.judge.start(self.link)
+        self.people.approvals.resume()
+        if not self.settings.open:
+            self.people.passwords.warm()
         self.link.start()
         self.dispatcher.start()
         self.anchoring.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -103,6 +105,8 @@ class Batch:
     camera_minutes: dict[tuple[str, int], CameraMinute] = field(default_factory=dict)
     line_minutes: dict[tuple[str, str, int], list[int]] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    # what else belongs into the same transaction; must raise nothing but sqlite3.Error
+    within: list[Callable[[sqlite3.Connection], None]] = field(default_factory=list)
     memory: bytes | None = None
 
     def judged(self) -> Batch:
@@ -118,6 +122,7 @@ class Batch:
             channels=self.channels,
             zone_minutes=self.zone_minutes,
             audit=self.audit,
+            within=self.within,
         )
 
     @property
@@ -142,6 +147,7 @@ class Batch:
             or self.camera_minutes
             or self.line_minutes
             or self.audit
+            or self.within
             or self.memory is not None
         )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
+import ipaddress
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +14,7 @@ from msgspec import Meta, Struct
 
 from contract.messages import Severity
 from contract.yaml_file import FileError, YamlFile
-from hub.api.guard import TOKEN_MIN_LENGTH, is_loopback
+from hub.api.guard import Network, is_loopback
 from hub.exports.disclosure import SMALL_COUNT, SMALL_COUNT_MIN
 from hub.mqtt import BrokerAddress
 from hub.notify.settings import (
@@ -27,6 +26,7 @@ from hub.notify.settings import (
     notifications,
 )
 from hub.notify.webhook import check_url
+from hub.people.sessions import MINUTE_MS, Lifetimes
 from hub.retention import Retention
 from hub.site import Site
 
@@ -68,15 +68,30 @@ class BrokerPart(_Part):
     own_site_only: bool = False
 
 
+class SessionPart(_Part):
+    """How long somebody stays logged in: without a request or an open page, and at most."""
+
+    idle_minutes: Annotated[int, Meta(ge=5, le=24 * 60)] = 60
+    hours: Annotated[int, Meta(ge=1, le=7 * 24)] = 12
+
+
 class HttpPart(_Part):
-    """`token`: none (loopback only) or auto (made at the first start, kept in `token_file`)."""
+    """`login`: people (users log in), or none: for demos, replays and exercises, on loopback only.
+
+    `names`: the only Host names answered beside loopback. `trusted_proxies`: addresses or networks of reverse proxies
+    that speak TLS outside. `url`: how people reach the hub, for links. `token` is gone and says what to use instead.
+    """
 
     host: str = "127.0.0.1"
     port: Port = HTTP_PORT
-    token: Literal["none", "auto"] = "none"
-    token_file: str | None = None
+    login: Literal["people", "none"] = "people"
+    session: SessionPart = msgspec.field(default_factory=SessionPart)
     tls: TlsPart | None = None
     names: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    url: Annotated[str, Meta(pattern=r"^https?://[^/?#\s]+/?$(?!\n)")] | None = None
+    token: str | None = None
+    token_file: str | None = None
 
 
 class WebhookPart(_Part):
@@ -149,6 +164,8 @@ class Listen:
     certificate: Path | None = None
     key: Path | None = None
     names: frozenset[str] = frozenset()
+    proxies: tuple[Network, ...] = ()
+    outside: str | None = None
 
     @property
     def tls(self) -> bool:
@@ -156,6 +173,9 @@ class Listen:
 
     @property
     def url(self) -> str:
+        """How people reach it."""
+        if self.outside is not None:
+            return self.outside
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
@@ -170,15 +190,14 @@ class Settings:
     media: bool
     broker: BrokerAddress
     listen: Listen
-    token: str | None
     webhooks: tuple[Plain, ...]
     notify: NotificationsPart
     folder: Path
     file: Path | None = None
     retention: Retention
     small_count: int = SMALL_COUNT
-    token_file: Path | None = None
-    token_is_new: bool = False
+    open: bool = False
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
     truth: Path | None = None
     anchor_file: Path
     anchor_every_s: int
@@ -195,19 +214,24 @@ def read_config(path: Path | str) -> Config:
 def settings(config: Config, *, folder: Path, file: Path | None = None) -> Settings:
     """Checks what the types cannot say and reads the secrets. Raises ConfigError. `file`: where `config` was read.
 
-    A listening address that others can reach needs TLS and a token: without both nothing starts.
+    A listening address that others can reach needs TLS and people who log in: without both nothing starts.
     """
 
     def at(name: str) -> Path:
         return (folder / name).resolve()
 
     http, broker = config.http, config.broker
-    if not is_loopback(http.host) and (http.tls is None or http.token == "none"):
+    if http.token is not None or http.token_file is not None:
+        raise ConfigError(
+            "http.token and http.token_file are gone: people log in by name (http.login: people, the default; the hub "
+            "prints a link for the first administrator), and programs use API tokens that a user makes (docs/people.md)"
+        )
+    if not is_loopback(http.host) and (http.tls is None or http.login == "none"):
         missing = " and ".join(
             text
             for text, lacks in (
                 ("http.tls (certificate, key)", http.tls is None),
-                ("http.token: auto", http.token == "none"),
+                ("http.login: people", http.login == "none"),
             )
             if lacks
         )
@@ -215,11 +239,12 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
             f"http.host {http.host} can be reached from other machines: {missing} must be set; "
             "or listen on 127.0.0.1 and put a reverse proxy in front"
         )
+    if http.login == "none" and (http.names or http.trusted_proxies or http.url):
+        raise ConfigError(
+            "http.login: none is for this machine alone, without http.names, http.trusted_proxies and http.url; "
+            "let people log in (http.login: people) before others reach the hub"
+        )
     database = at(config.database)
-    token, token_file, is_new = None, None, False
-    if http.token == "auto":
-        token_file = at(http.token_file) if http.token_file else database.parent / "hub-token"
-        token, is_new = _token(token_file)
     names = [part.name or f"webhook-{number}" for number, part in enumerate(config.webhooks, start=1)]
     if len(set(names)) != len(names):
         raise ConfigError(f"webhooks: two have the same name ({', '.join(names)}); names are unique")
@@ -261,11 +286,14 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
             port=http.port,
             certificate=_file(at(http.tls.certificate), "http.tls.certificate") if http.tls else None,
             key=_file(at(http.tls.key), "http.tls.key") if http.tls else None,
-            names=frozenset(http.names),
+            names=frozenset(name.lower() for name in http.names),
+            proxies=tuple(_network(text) for text in http.trusted_proxies),
+            outside=None if http.url is None else http.url.rstrip("/"),
         ),
-        token=token,
-        token_file=token_file,
-        token_is_new=is_new,
+        open=http.login == "none",
+        lifetimes=Lifetimes(
+            idle_ms=http.session.idle_minutes * MINUTE_MS, whole_ms=http.session.hours * 60 * MINUTE_MS
+        ),
         truth=at(config.truth) if config.truth else None,
         webhooks=webhooks,
         notify=config.notifications,
@@ -349,25 +377,13 @@ def _in_file(file: Path, error: WrongSetting) -> FileError:
     return YamlFile(file).error(error.problem, *error.key)
 
 
-def _token(path: Path) -> tuple[str, bool]:
-    """The token in the file, or a new one written there for its owner only."""
+def _network(text: str) -> Network:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
-        ) as file:
-            token = secrets.token_urlsafe(32)
-            file.write(token + "\n")
-            return token, True
-    except FileExistsError:
-        token = _secret(path, "http.token_file")
-        if len(token) < TOKEN_MIN_LENGTH or not token.isascii():
-            raise ConfigError(
-                f"{path}: a token has at least {TOKEN_MIN_LENGTH} ASCII characters; delete the file for a new one"
-            ) from None
-        return token, False
-    except OSError as error:
-        raise ConfigError(f"http.token_file {path}: cannot be written: {error.strerror}") from None
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ConfigError(
+            f"http.trusted_proxies: {text!r} is no address or network; write 127.0.0.1 or 10.0.0.0/28"
+        ) from None
 
 
 def _secret(path: Path, key: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from contract.instants import from_ms
 from contract.intake import Observation
 from contract.limits import FUTURE_MAX_S
-from contract.messages import AgentStatus, CameraHealth, ZoneState
+from contract.messages import AgentStatus, CameraHealth, Severity, ZoneState
 from hub.access import Standing, judge_access
 from hub.actions import (
     Acknowledge,
@@ -44,7 +44,7 @@ from hub.polygons import centroid, contains
 from hub.remembered import RememberedGround
 from hub.risk import Circumstances, RiskMemory, ShownRisk, live_risk, measure_state, worst
 from hub.risk_findings import risk_finding
-from hub.rules import Family, steps_of
+from hub.rules import RULES, SEVERITIES, Family, effective, steps_of
 from hub.sensor_findings import Stake, sensor_finding
 from hub.site import Area, Site, Zone
 from hub.site_state import GOOD_READINGS, CameraMemory, SiteState, SiteView
@@ -172,6 +172,21 @@ class Monitor:
                 f"there is no zone, area or camera {action.subject[:60]}", "take one of the site file"
             )
         return self._book.act(action, now_ms)
+
+    def worst_severity(self, rule: str, subject: str) -> Severity | None:
+        """The highest severity that a rule or family can have at `subject`, static scores counted; None: no such rule.
+
+        Reads the site and its assessment only: any thread may call.
+        """
+        here = self._area_zone.get(subject, subject)
+        zones = (here,) if here in self._site.zone_ids else self._site.zone_ids
+        found = [
+            effective(step, zone, self._assessment).severity
+            for step in RULES
+            if rule in (step.id, step.family.value)
+            for zone in zones
+        ]
+        return max(found, key=SEVERITIES.index, default=None)
 
     def grant_permit(
         self, place: str, kinds: Sequence[str], until_ms: int, *, by: str, reason: str, now_ms: int

@@ -49,6 +49,7 @@ class Right(StrEnum):
     USERS = "users.administer"
     TOKENS = "tokens.own"
     OWN = "account.own"
+    SELF = "self.look"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +133,12 @@ RIGHTS: dict[Right, Grant] = {
     Right.TOKENS: Grant(
         words="make and revoke API tokens of one's own", roles=_ALL, of_site=False, by_token=False
     ),
+    Right.SELF: Grant(words="see who one is and what one may", roles=_ALL, of_site=False),
     Right.OWN: Grant(
-        words="see oneself, one's sessions, language and password", roles=_ALL, of_site=False, by_token=False
+        words="see and end one's sessions, set one's language and password",
+        roles=_ALL,
+        of_site=False,
+        by_token=False,
     ),
 }
 
@@ -150,5 +155,5 @@ def may_approve(roles: Iterable[Role], right: Right) -> bool:
 
 
 def scopes(roles: frozenset[Role]) -> frozenset[Right]:
-    """The rights that a token of somebody with these roles may carry."""
-    return frozenset(right for right in of(roles) if RIGHTS[right].by_token)
+    """The rights that a token of somebody with these roles may carry; to see whose it is comes with each."""
+    return frozenset(right for right in of(roles) if RIGHTS[right].by_token and right is not Right.SELF)

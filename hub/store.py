@@ -109,6 +109,8 @@ class Store:
             self._write_minutes(batch)
             for entry in batch.audit:
                 audit.append(self._db, entry)
+            for also in batch.within:
+                also(self._db)
             if batch.memory is not None:
                 self._db.execute("UPDATE memory SET at_ms = ?, state = ?", (batch.at_ms, batch.memory))
 

@@ -137,7 +137,7 @@ class Town:
             "database": str(folder / "hub.sqlite"),
             "clock": "media" if once else "wall",
             "broker": {"host": HOST, "port": self.broker.port},
-            "http": {"host": HOST, "port": self.http_port},
+            "http": {"host": HOST, "port": self.http_port, "login": "none"},
             "webhooks": [{"url": url} for url in webhooks],
             "truth": str(truth.resolve()) if truth is not None else None,
         }

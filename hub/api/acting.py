@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,6 +18,8 @@ from hub import alerts
 from hub.acted import acted, granted
 from hub.api.allowed import acting, name_of
 from hub.api.answers import AlertAnswer, OutOfServiceAnswer, Permit, reply, said
+from hub.api.approving import shown
+from hub.api.people_answers import ApprovalAnswer
 from hub.batch import Batch
 from hub.judge import Judge
 from hub.monitor import (
@@ -24,15 +28,16 @@ from hub.monitor import (
     Close,
     IllegalAction,
     Monitor,
-    OutOfService,
     Shelve,
     UnknownAlert,
     Unshelve,
 )
 from hub.people.actor import Actor
+from hub.people.approvals import VALID_MINUTES, VALID_MINUTES_MAX
 from hub.records import Records
 from hub.rights import Right
 from hub.step import Transition
+from hub.taking_out import TakingOut
 
 MINUTE_MS = 60_000
 _TRANSITION = msgspec.json.Decoder(Transition)
@@ -51,7 +56,7 @@ class _Body(BaseModel):
 
 Handling = Annotated[Actor, Depends(acting(Right.HANDLE))]
 Permitting = Annotated[Actor, Depends(acting(Right.PERMIT))]
-TakingOut = Annotated[Actor, Depends(acting(Right.OUT_OF_SERVICE))]
+TakingRulesOut = Annotated[Actor, Depends(acting(Right.OUT_OF_SERVICE))]
 
 
 class AcknowledgeBody(_Body):
@@ -80,19 +85,28 @@ class PermitBody(_Body):
 
 
 class OutOfServiceBody(_Body):
+    """`approval_minutes`: how long it may wait for a second person, where it takes one."""
+
     rule: Name
     subject: Name
     minutes: Minutes
     reason: Words
+    approval_minutes: Annotated[int, Field(ge=1, le=VALID_MINUTES_MAX)] = VALID_MINUTES
 
 
-def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
+def routes(
+    *, monitor: Monitor, judge: Judge, records: Records, taking_out: TakingOut, subjects: frozenset[str]
+) -> APIRouter:
+    """`subjects`: the zones, areas and cameras there are."""
     router = APIRouter(prefix="/api/v1")
 
     async def ask(do: Callable[[Batch, int], Any]) -> Any:
+        return await answered(judge.ask(do))
+
+    async def answered(answer: Future[Any]) -> Any:
         try:
             # shielded: who waits in vain must not cancel what the judge will still answer
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(judge.ask(do))), ANSWER_S)
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(answer)), ANSWER_S)
         except UnknownAlert as error:
             raise HTTPException(404, {"error": error.problem, "do": error.do}) from None
         except IllegalAction as error:
@@ -185,23 +199,56 @@ def routes(*, monitor: Monitor, judge: Judge, records: Records) -> APIRouter:
     @router.post(
         "/out-of-service",
         status_code=201,
-        responses=said(OutOfServiceAnswer, "taken out of service", 201),
+        responses={
+            **said(OutOfServiceAnswer, "taken out of service", 201),
+            202: said(ApprovalAnswer, "it waits for a second person", 202)[202],
+        },
         response_class=Response,
     )
-    async def out_of_service(body: OutOfServiceBody, actor: TakingOut) -> Response:
+    async def out_of_service(body: OutOfServiceBody, actor: TakingRulesOut) -> Response:
+        """A rule that can raise a high alert goes out of service when a second person has approved it."""
         by = name_of(actor, body.by)
-
-        def do(batch: Batch, now_ms: int) -> OutOfServiceAnswer:
-            until_ms = now_ms + body.minutes * MINUTE_MS
-            action = OutOfService(
-                rule=body.rule, subject=body.subject, by=by, until_ms=until_ms, reason=body.reason
+        if taking_out.needs_two(body.rule, body.subject):
+            if body.subject not in subjects:
+                raise HTTPException(
+                    409,
+                    {
+                        "error": f"there is no zone, area or camera {body.subject[:60]}",
+                        "do": "take one of the site file",
+                    },
+                )
+            asked = await asyncio.to_thread(
+                partial(
+                    taking_out.ask,
+                    rule=body.rule,
+                    subject=body.subject,
+                    minutes=body.minutes,
+                    reason=body.reason,
+                    by=actor,
+                    name=by,
+                    valid_minutes=body.approval_minutes,
+                )
             )
-            judge.note_transitions(monitor.act(action, now_ms), batch)
-            batch.audit.append(acted(action, via=actor.via, at_ms=batch.at_ms))
-            return OutOfServiceAnswer(
-                rule=body.rule, subject=body.subject, until=from_ms(until_ms), by=by, reason=body.reason
+            return reply(ApprovalAnswer(approval=shown(asked, actor)), 202)
+        action = await answered(
+            taking_out.at_once(
+                rule=body.rule,
+                subject=body.subject,
+                minutes=body.minutes,
+                reason=body.reason,
+                by=by,
+                via=actor.via,
             )
-
-        return reply(await ask(do), 201)
+        )
+        return reply(
+            OutOfServiceAnswer(
+                rule=body.rule,
+                subject=body.subject,
+                until=from_ms(action.until_ms),
+                by=by,
+                reason=body.reason,
+            ),
+            201,
+        )
 
     return router

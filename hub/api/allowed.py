@@ -20,6 +20,8 @@ from hub.rights import RIGHTS, Right
 
 WHO = "who"  # in the request's state: a function that says, at each call anew, who this is now, or None
 ACTOR = "actor"
+ADDRESS = "address"  # where the request comes from
+HELD = "held"  # the secret of the session that it came with, or None
 ENTER_FIRST = {
     "error": "nobody is logged in here",
     "do": "log in, or send Authorization: Bearer with a token",
@@ -152,9 +154,9 @@ def _rule_in(dependant: Dependant) -> Needs | Watching | Anyone | None:
     return None
 
 
-def refuse_unguarded(app: FastAPI, *, open_mounts: frozenset[str]) -> frozenset[str]:
-    """Raises UnguardedRoute; returns the paths that are for anyone. `open_mounts`: folders of files for everybody."""
-    public = set()
+def refuse_unguarded(app: FastAPI, *, open_mounts: frozenset[str]) -> frozenset[tuple[str, str]]:
+    """Raises UnguardedRoute; returns method and path of what is for anyone. `open_mounts`: folders of public files."""
+    public: set[tuple[str, str]] = set()
     for route in walk(app.routes):
         if isinstance(route, Mount) and route.path in open_mounts:
             continue
@@ -164,6 +166,6 @@ def refuse_unguarded(app: FastAPI, *, open_mounts: frozenset[str]) -> frozenset[
             raise UnguardedRoute(
                 f"{path} names no right; add dependencies=[needs(Right....)] (hub/api/allowed.py)"
             )
-        if isinstance(rule, Anyone):
-            public.add(path)
+        if isinstance(route, APIRoute) and isinstance(rule, Anyone):
+            public |= {(method, path) for method in route.methods or ()}
     return frozenset(public)

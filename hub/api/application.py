@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import msgspec
@@ -12,10 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from contract.true_people import TruePeople
-from hub.api import acting, channels, exercise, exporting, page, reading
+from hub.api import accounts, acting, approving, channels, entering, exercise, exporting, page, reading
 from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
 from hub.api.guard import Access, Guard, content_policy
+from hub.api.people_answers import PEOPLE_ANSWERS
 from hub.dispatch import Dispatcher
 from hub.exports.export import Exports
 from hub.ingest import Ingest
@@ -23,8 +25,11 @@ from hub.judge import Judge
 from hub.live import LiveFeed
 from hub.monitor import Monitor
 from hub.notify.settings import Notifications
+from hub.people.people import People
+from hub.people.refused import Refused
 from hub.records import Records
 from hub.site import Site
+from hub.taking_out import TakingOut
 
 TITLE = "Esplanade hub"
 
@@ -43,6 +48,9 @@ def application(
     truth: TruePeople | None,
     exports: Exports,
     access: Access,
+    people: People,
+    taking_out: TakingOut,
+    url: str,
     version: str,
 ) -> Guard:
     """Everything behind the guard; its `app` is the FastAPI application, for walking the routes."""
@@ -62,25 +70,38 @@ def application(
             dispatcher=dispatcher,
         )
     )
-    app.include_router(acting.routes(monitor=monitor, judge=judge, records=records))
+    subjects = frozenset(
+        (*site.zone_ids, *(area.id for area in site.areas), *(camera.id for camera in site.cameras))
+    )
+    app.include_router(
+        acting.routes(monitor=monitor, judge=judge, records=records, taking_out=taking_out, subjects=subjects)
+    )
     app.include_router(channels.routes(judge=judge, records=records, notify=notify, dispatcher=dispatcher))
     app.include_router(exporting.routes(site=site, exports=exports, judge=judge))
+    app.include_router(approving.routes(approvals=people.approvals))
+    app.include_router(accounts.own_routes(people=people, site=site.site))
+    if not access.open:
+        turn = entering.Turn(people)
+        app.include_router(entering.routes(people=people, access=access, site=site.site, turn=turn))
+        app.include_router(accounts.routes(people=people, access=access, site=site.site, url=url, turn=turn))
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
-    app.include_router(page.routes(access=access, root=root, page=html))
+    app.include_router(page.routes(root=root, page=html))
     # only the page's files: compressing what changes with a secret beside it would leak lengths
     app.mount("/static", GZipMiddleware(page.Parts(directory=root), minimum_size=1024), name="static")
     app.state.site = site.site
-    refuse_unguarded(app, open_mounts=frozenset({"/static"}))
+    public = refuse_unguarded(app, open_mounts=frozenset({"/static"}))
+    app.add_exception_handler(Refused, entering.refused_answer)
+    app.add_exception_handler(sqlite3.OperationalError, _busy)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)
-    app.openapi = lambda: document(app, needs_token=access.token is not None)  # type: ignore[method-assign]
+    app.openapi = lambda: document(app, access=access)  # type: ignore[method-assign]
     # outside the application's own handling of errors, so that a failure carries the headers too
-    return Guard(app, access=access, policy=content_policy(html))
+    return Guard(app, access=access, policy=content_policy(html), people=people, public=public)
 
 
-def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
+def document(app: FastAPI, *, access: Access) -> dict[str, Any]:
     """The OpenAPI 3.1 document: the routes, with the answers' schemas taken from the structs themselves."""
     found: dict[str, Any] = get_openapi(
         title=TITLE,
@@ -89,7 +110,9 @@ def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
         routes=app.routes,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    _, schemas = msgspec.json.schema_components(ANSWERS, ref_template="#/components/schemas/{name}")
+    _, schemas = msgspec.json.schema_components(
+        (*ANSWERS, *PEOPLE_ANSWERS), ref_template="#/components/schemas/{name}"
+    )
     for path in found["paths"].values():
         for operation in path.values():
             # FastAPI documents its own shape of this error, which nobody here answers: 4XX says what is
@@ -98,10 +121,10 @@ def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
     components["schemas"] = {**components.get("schemas", {}), **schemas}
     for theirs in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(theirs, None)
-    if needs_token:
+    if not access.open:
         components["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
-            "cookie": {"type": "apiKey", "in": "cookie", "name": "esplanade"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": access.cookie},
         }
         found["security"] = [{"bearer": []}, {"cookie": []}]
     return found
@@ -126,6 +149,12 @@ def _invalid(_request: Request, error: Exception) -> Response:
             error=f"{where or 'the body'}: {first['msg']}", do="see /api/v1/openapi.json for what is expected"
         ),
         422,
+    )
+
+
+def _busy(_request: Request, error: Exception) -> Response:
+    return reply(
+        Problem(error=f"it could not be written: {error}", do="see hub.database in /api/v1/state"), 503
     )
 
 

@@ -1,8 +1,10 @@
 """Who may ask: every route, the stream, the page and the API's own description go through here.
 
-Without a token the hub listens on loopback only and answers only requests that name it as loopback (a page elsewhere
-could point a name of its own at 127.0.0.1). With a token each request carries it, as a bearer token or as the cookie
-that POST /enter gave. A request that changes something must come from the hub's own page, or from no page at all.
+With `http.login: people` each request carries a session (a cookie that the hub gave) or a token (Authorization:
+Bearer); only what is meant for anyone answers without. A session changes something only together with its form token,
+in the header X-CSRF-Token. With `http.login: none` the hub listens on loopback only and answers only requests that
+name it as loopback (a page elsewhere could point a name of its own at 127.0.0.1). A request that changes something must
+come from the hub's own page, or from no page at all. Which right a route needs is its own word (hub/api/allowed.py).
 """
 
 from __future__ import annotations
@@ -12,24 +14,32 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import logging
 import re
-import time
+import sqlite3
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.api.allowed import ACTOR, WHO
+from hub.api.allowed import ACTOR, ADDRESS, ENTER_FIRST, HELD, WHO
 from hub.api.answers import Problem
 from hub.people.actor import OPEN
+from hub.people.people import People
+from hub.people.secret import form_token
+
+log = logging.getLogger("hub.api")
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 COOKIE = "esplanade"
-ENTRY_PATH = "/enter"
-SESSION_S = 12 * 3600
-TOKEN_MIN_LENGTH = 20
+LOGIN_PATH = "/login"
+FILES = "/static/"  # the page's own, which hold nothing of the site
+FORM_HEADER = "x-csrf-token"
 BODY_MAX_BYTES = 64 * 1024
 HEADERS_MAX_BYTES = 16 * 1024
 READ_OFF_MAX_BYTES = 1024 * 1024  # [E] read and thrown away before a request that is too large is told so
@@ -37,18 +47,6 @@ READ_OFF_S = 2.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain"})
 _INLINE_MAP = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
-
-ENTRY_PAGE = b"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Esplanade: enter</title>
-<h1>Esplanade</h1>
-<form method="post" action="/enter">
-<label>Token <input name="token" type="password" autocomplete="current-password" required autofocus></label>
-<button>Enter</button>
-</form>
-<p>The hub printed the token when it made it, and keeps it in its token file.</p>
-</html>
-"""
 
 
 def is_loopback(host: str) -> bool:
@@ -88,37 +86,67 @@ def content_policy(page: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """`token` None: loopback without token. `names`: further Host names answered, for a reverse proxy."""
+    """`open`: nobody logs in (loopback only). `proxies`: reverse proxies that speak TLS outside and whose word on the
+    client's address is believed. `names`: the only Host names answered beside loopback; empty with people: any.
+    """
 
-    token: str | None = None
+    open: bool = False
     tls: bool = False
+    proxies: tuple[Network, ...] = ()
     names: frozenset[str] = frozenset()
 
-    def cookie(self, now_s: int) -> str:
-        """A session for the page: not the token itself, and over after twelve hours."""
-        until = now_s + SESSION_S
-        return f"{until}.{self._mac(until)}"
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the hub over TLS."""
+        return self.tls or bool(self.proxies)
 
-    def knows_cookie(self, value: str, now_s: int) -> bool:
-        until, _, mac = value.partition(".")
-        if not (until.isascii() and until.isdigit() and len(until) <= 12) or int(until) < now_s:
+    @property
+    def cookie(self) -> str:
+        """The prefix makes a browser refuse it from another host, another path or without TLS."""
+        return f"__Host-{COOKIE}" if self.secure else COOKIE
+
+    def client(self, scope: Scope, headers: Headers) -> str:
+        """The address that asks. X-Forwarded-For counts only as far as trusted proxies wrote it."""
+        peer = str((scope.get("client") or ("unknown", 0))[0])
+        if not self._trusts(peer):
+            return peer
+        for part in reversed(",".join(headers.getlist("x-forwarded-for")).split(",")):
+            address = part.strip()
+            if not _is_address(address):
+                break
+            peer = address
+            if not self._trusts(address):
+                break
+        return peer
+
+    def _trusts(self, address: str) -> bool:
+        if not self.proxies or not _is_address(address):
             return False
-        return hmac.compare_digest(mac.encode(), self._mac(int(until)).encode())
+        found = ipaddress.ip_address(address)
+        return any(found in network for network in self.proxies)
 
-    def knows_token(self, value: str) -> bool:
-        return self.token is not None and hmac.compare_digest(value.encode(), self.token.encode())
 
-    def _mac(self, until: int) -> str:
-        key = (self.token or "").encode()
-        return hmac.new(key, b"esplanade page %d" % until, hashlib.sha256).hexdigest()
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """`problem` says what is wrong and what to do."""
+
+    status: int
+    problem: str
+    do: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, policy: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, access: Access, policy: str, people: People, public: frozenset[tuple[str, str]]
+    ) -> None:
+        """`public`: method and path of what answers without anybody logged in, beside the page's files."""
         self.app = app
         self._access = access
+        self._people = people
+        self._public = public
         self._headers = {
             "Content-Security-Policy": policy,
             "X-Content-Type-Options": "nosniff",
@@ -128,7 +156,7 @@ class Guard:
             "Cross-Origin-Resource-Policy": "same-origin",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         }
-        if access.tls:
+        if access.secure:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     @property
@@ -153,46 +181,104 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is not None:
-            if refusal[0] == 413:
+            if refusal.status == 413:
                 await _read_off(receive)
             await _answer(refusal, scope, send_guarded)
             return
         await self.app(scope, _bounded(receive), send_guarded)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
-        """Status, what is wrong and what to do; None lets the request through."""
+    def _refusal(self, scope: Scope) -> _Refusal | None:
+        """None lets the request through, with what is known of who asks in its state."""
         headers = Headers(scope=scope)
         access = self._access
         host = headers.get("host", "")
         name = _host_name(host)
         if sum(len(one) + len(value) for one, value in headers.raw) > HEADERS_MAX_BYTES:
-            return 431, f"headers hold at most {HEADERS_MAX_BYTES} bytes", "send fewer or shorter ones"
-        if access.token is None and not (is_loopback(name) or name in access.names):
-            return (
+            return _Refusal(
+                431, f"headers hold at most {HEADERS_MAX_BYTES} bytes", "send fewer or shorter ones"
+            )
+        if (access.open or access.names) and not (is_loopback(name) or name.lower() in access.names):
+            return _Refusal(
                 421,
                 f"this hub does not answer to the name {name[:80]!r}",
-                "open it as http://127.0.0.1, or list the name under http.names",
+                "open it as http://127.0.0.1" if access.open else "list the name under http.names",
             )
         if scope["method"] not in _SAFE and not _same_origin(headers, host):
-            return 403, "a page of another origin may change nothing here", "act on the hub's own page"
+            return _Refusal(
+                403, "a page of another origin may change nothing here", "act on the hub's own page"
+            )
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > BODY_MAX_BYTES:
-            return 413, f"a request holds at most {BODY_MAX_BYTES} bytes", "send less"
-        if access.token is None or scope["path"] == ENTRY_PATH or self._is_known(headers):
-            state = scope.setdefault("state", {})
-            state[ACTOR], state[WHO] = OPEN, lambda: OPEN
-            return None
-        return 401, "a token is needed", "send Authorization: Bearer, or open / and enter the hub's token"
-
-    def _is_known(self, headers: Headers) -> bool:
-        scheme, _, value = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._access.knows_token(value.strip()):
-            return True
+            return _Refusal(413, f"a request holds at most {BODY_MAX_BYTES} bytes", "send less")
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and self._access.knows_cookie(cookie.value, int(time.time()))
+            return self._enter(scope, headers)
+        except sqlite3.Error as error:
+            log.error("database: %s; nobody can be recognised", error)
+            return _Refusal(503, "the hub can not read who you are", "see the hub's log: disk, rights")
+
+    def _enter(self, scope: Scope, headers: Headers) -> _Refusal | None:
+        address = self._access.client(scope, headers)
+        state = scope.setdefault("state", {})
+        state.update({ACTOR: None, WHO: _nobody, ADDRESS: address, HELD: None})
+        if self._access.open:
+            state.update({ACTOR: OPEN, WHO: lambda: OPEN})
+            return None
+        is_public = (scope["method"], scope["path"]) in self._public or scope["path"].startswith(FILES)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._by_token(state, token.strip(), address)
+        held = cookie_parser(headers.get("cookie", "")).get(self._access.cookie)
+        actor = None if held is None else self._people.sessions.who(held)
+        if held is None or actor is None:
+            return None if is_public else _unknown(scope)
+        if scope["method"] not in _SAFE and not is_public:
+            sent = headers.get(FORM_HEADER, "").encode()
+            if not hmac.compare_digest(sent, form_token(held).encode()):
+                return _Refusal(
+                    403, "the form token of this session is missing", "send X-CSRF-Token, see GET /api/v1/me"
+                )
+        state.update({ACTOR: actor, WHO: lambda: self._people.sessions.who(held), HELD: held})
+        return None
+
+    def _by_token(self, state: dict[str, Any], token: str, address: str) -> _Refusal | None:
+        tokens = self._people.tokens
+        actor = tokens.who(token)
+        if actor is not None:
+            state.update({ACTOR: actor, WHO: lambda: tokens.who(token)})
+            return None
+        wait_s = self._people.attempts.wrong_token(address)
+        if wait_s is not None:
+            return _Refusal(
+                429,
+                "too many tokens that do not exist",
+                "wait, and check the token that this program sends",
+                ((b"retry-after", b"%d" % wait_s),),
+            )
+        return _Refusal(
+            401,
+            "this token does not exist, is over, or was revoked",
+            "make a new one",
+            ((b"www-authenticate", b'Bearer error="invalid_token"'),),
+        )
+
+
+def _nobody() -> None:
+    return None
+
+
+def _unknown(scope: Scope) -> _Refusal:
+    if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
+        location = (b"location", scope.get("root_path", "").encode() + LOGIN_PATH.encode())
+        return _Refusal(303, "nobody is logged in here", f"see {LOGIN_PATH}", (location,))
+    return _Refusal(401, ENTER_FIRST["error"], ENTER_FIRST["do"], ((b"www-authenticate", b"Bearer"),))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _host_name(host: str) -> str:
@@ -234,15 +320,12 @@ def _bounded(receive: Receive) -> Receive:
     return bounded
 
 
-async def _answer(refusal: tuple[int, str, str], scope: Scope, send: Send) -> None:
-    status, error, do = refusal
-    headers = [(b"content-type", b"application/json")]
-    body = msgspec.json.encode(Problem(error=error, do=do))
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-        if scope["method"] == "GET" and scope["path"] == "/":
-            body = ENTRY_PAGE
-            headers[0] = (b"content-type", b"text/html; charset=utf-8")
-    headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+async def _answer(refusal: _Refusal, scope: Scope, send: Send) -> None:
+    body = msgspec.json.encode(Problem(error=refusal.problem, do=refusal.do))
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        *refusal.headers,
+    ]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

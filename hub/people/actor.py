@@ -8,7 +8,7 @@ from typing import Literal
 from hub import rights
 from hub.rights import RIGHTS, Right, Role
 
-Via = Literal["session", "token", "open", "command"]
+Via = Literal["session", "token", "open", "command", "hub"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

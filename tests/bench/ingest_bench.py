@@ -182,7 +182,7 @@ def hub_main(folder: str, site: str, port: int, count: int) -> Drained:
         database="hub.sqlite3",
         clock="media",
         broker=BrokerPart(port=port),
-        http=HttpPart(port=free_port()),
+        http=HttpPart(port=free_port(), login="none"),
     )
     hub = create_app(settings(config, folder=Path(folder)))
     before = hub.judge.readings

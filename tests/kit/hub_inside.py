@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+from unittest import mock
 
 import httpx
 import msgspec
@@ -15,11 +16,20 @@ from contract import topics
 from contract.instants import to_ms
 from contract.messages import Reading
 from deploy.demo.broker import HOST, free_port
+from hub.api.guard import Access
 from hub.app import Hub, create_app
 from hub.config import BrokerPart, Config, HttpPart, settings
 from hub.ingest import Arrival
+from hub.people import passwords
+from hub.people.actor import Actor
+from hub.people.people import From
+from hub.people.secret import form_token
+from hub.people.users import User
+from hub.rights import Role
+from tests.kit.people_inside import quick
 from tests.kit.square import SITE, Square
 
+MAKER = Actor(name="test", display="test", roles=frozenset(Role), via="command")
 START_MS = 1_781_978_400_000
 WAIT_S = 15.0
 
@@ -40,14 +50,16 @@ class HubInside:
             database=str(folder / "hub.sqlite3"),
             clock="media",
             broker=BrokerPart(port=free_port()),
-            http=HttpPart(port=self.port, **(http or {})),
+            http=HttpPart(port=self.port, **{"login": "none", **(http or {})}),
             **config,
         )
         self.hub: Hub
 
     def __enter__(self) -> Self:
         self._threads_before = set(threading.enumerate())
-        self.hub = create_app(settings(self._config, folder=self.folder))
+        # argon2 as shipped takes a tenth of a second and more; its parameters have a test of their own
+        with mock.patch.object(passwords, "PasswordHasher", quick):
+            self.hub = create_app(settings(self._config, folder=self.folder))
         self.hub.start()
         return self
 
@@ -62,6 +74,26 @@ class HubInside:
 
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=15, **options)
+
+    def user(
+        self, login: str, *roles: Role, sites: tuple[str, ...] | None = None, password: str | None = None
+    ) -> User:
+        """A new user of a hub with `login: people`."""
+        return self.hub.people.users.add(
+            login, display=login.title(), roles=roles, sites=sites, password=password, by=MAKER
+        )
+
+    def client_of(self, login: str, **options: Any) -> httpx.Client:
+        """A client with a session of its own, without asking for a password, that sends the form token."""
+        people = self.hub.people
+        entered = people.enter_as(people.users.get(login), where=From("127.0.0.1"), how="test")
+        access = Access(tls=self.hub.settings.listen.tls, proxies=self.hub.settings.listen.proxies)
+        headers = {
+            "Cookie": f"{access.cookie}={entered.secret}",
+            "X-CSRF-Token": form_token(entered.secret),
+            **options.pop("headers", {}),
+        }
+        return self.client(headers=headers, **options)
 
     def put(self, topic: str, payload: bytes) -> None:
         received_ms = time.time_ns() // 1_000_000

@@ -33,7 +33,7 @@ class HubProcess:
                     "site": str(site),
                     "database": str(self.database),
                     "broker": {"host": HOST, "port": broker_port},
-                    "http": {"host": HOST, "port": self.port},
+                    "http": {"host": HOST, "port": self.port, "login": "none"},
                     **config,
                 }
             ),

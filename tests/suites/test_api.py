@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,9 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
-from starlette.routing import Mount
 
 from hub.config import ConfigError, HttpPart, TlsPart
 from tests.kit.hub_inside import HubInside
-
-OPEN_WITHOUT_TOKEN = {("POST", "/enter")}
 
 
 @pytest.fixture(scope="module")
@@ -27,88 +22,7 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubInside]:
         yield inside
 
 
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubInside]:
-    with HubInside(tmp_path_factory.mktemp("locked"), http={"token": "auto"}) as inside:
-        yield inside
-
-
-def all_routes(inside: HubInside) -> list[tuple[str, str]]:
-    """(method, path) of everything served, with names filled in."""
-    found = []
-    for route in walk(inside.hub.web.app.routes):
-        if isinstance(route, Mount):
-            found.append(("GET", f"{route.path}/main.js"))
-            continue
-        path = re.sub(r"\{[^}]+\}", "some-name", route.path)
-        found += [(method, path) for method in sorted(route.methods)]
-    return found
-
-
-def walk(routes: Any) -> Iterator[Any]:
-    for route in routes:
-        if hasattr(route, "path"):
-            yield route
-        else:
-            yield from walk(getattr(route, "routes", None) or route.original_router.routes)
-
-
-def test_no_route_answers_without_the_token(locked: HubInside) -> None:
-    routes = all_routes(locked)
-    assert len(routes) == 18  # a new route is looked at here
-    assert {("GET", "/"), ("GET", "/api/v1/events"), ("GET", "/static/main.js")} < set(routes)
-    with locked.client() as client:
-        for method, path in routes:
-            if (method, path) in OPEN_WITHOUT_TOKEN:
-                continue
-            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": "esplanade=1.2"}):
-                answer = client.request(method, path, headers=headers, json={})
-                assert answer.status_code == 401, (method, path, headers)
-                assert "esp-app" not in answer.text
-        assert client.get("/nothing/here").status_code == 401
-        assert client.get("/openapi.json").status_code == 401
-        assert client.get("/docs").status_code == 401
-
-
-def test_every_route_answers_with_the_token(locked: HubInside) -> None:
-    locked.pass_time(1)
-    token = locked.hub.settings.token
-    with locked.client(headers={"Authorization": f"Bearer {token}"}) as client:
-        for method, path in all_routes(locked):
-            if path.endswith("/events"):
-                with client.stream("GET", path) as answer:
-                    assert answer.status_code == 200
-                continue
-            answer = client.request(method, path, json={} if method == "POST" else None)
-            assert answer.status_code not in (401, 403, 500), (method, path, answer.text)
-            if answer.status_code >= 400:
-                assert set(answer.json()) == {"error", "do"}, (method, path)
-
-
-def test_the_page_enters_with_the_token(locked: HubInside) -> None:
-    token = locked.hub.settings.token
-    with locked.client() as client:
-        page = client.get("/")
-        assert page.status_code == 401
-        assert '<form method="post" action="/enter">' in page.text
-        assert client.post("/enter", json={"token": "x" * 43}).status_code == 401
-        assert client.post("/enter", content=b"\xff").status_code == 400
-        assert client.get("/api/v1/site").status_code == 401
-        answer = client.post("/enter", data={"token": f" {token} "}, headers={"Origin": locked.url})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        cookie = answer.headers["set-cookie"]
-        assert "HttpOnly" in cookie
-        assert "SameSite=strict" in cookie
-        assert token not in cookie
-        assert client.get("/api/v1/site").status_code == 200
-    until, mac = re.search(r"esplanade=(\d+)\.([0-9a-f]+)", cookie).groups()  # type: ignore[union-attr]
-    for forged in (f"{int(until) + 1}.{mac}", f"1.{mac}", f"{until}.{'0' * 64}", "", "nonsense", "٣.x"):
-        with locked.client() as client:
-            answer = client.get("/api/v1/site", headers={"Cookie": f"esplanade={forged}".encode()})
-            assert answer.status_code == 401, forged
-
-
-def test_only_loopback_names_are_answered_without_a_token(inside: HubInside) -> None:
+def test_only_loopback_names_are_answered_in_open_mode(inside: HubInside) -> None:
     with inside.client() as client:
         for host in ("127.0.0.1", f"localhost:{inside.port}", "[::1]:99"):
             assert client.get("/api/v1/site", headers={"Host": host}).status_code == 200, host
@@ -208,13 +122,13 @@ def test_requests_that_are_too_large(inside: HubInside) -> None:
 
     def answer(client: httpx.Client, content: bytes | Iterator[bytes]) -> int:
         try:
-            return client.post("/enter", content=content).status_code
+            return client.post("/api/v1/permits", content=content).status_code
         except httpx.HTTPError:
             return 0  # the hub hung up while the rest was on its way
 
     with inside.client() as client:
-        assert client.post("/enter", content=b"x" * 70_000).status_code == 413
-        assert answer(client, chunks()) not in (200, 204, 303)
+        assert client.post("/api/v1/permits", content=b"x" * 70_000).status_code == 413
+        assert answer(client, chunks()) not in (200, 201)
     # on a connection of its own: the one before may have been hung up on
     with inside.client() as another:
         assert another.get("/api/v1/site").status_code == 200
@@ -290,51 +204,18 @@ def test_history_of_a_zone(tmp_path: Path) -> None:
         assert minutes[1]["people"] == pytest.approx(160, rel=0.05)
 
 
-def test_a_public_address_needs_tls_and_a_token(tmp_path: Path) -> None:
-    for http in ({"host": "0.0.0.0"}, {"host": "0.0.0.0", "token": "auto"}, {"host": "::"}):
+def test_a_public_address_needs_tls_and_people(tmp_path: Path) -> None:
+    for http in ({"host": "0.0.0.0"}, {"host": "0.0.0.0", "login": "people"}, {"host": "::"}):
         with (
             pytest.raises(ConfigError, match=r"can be reached from other machines: http\.t"),
             HubInside(tmp_path, http=http),
         ):
             pass
     tls = TlsPart(certificate="c.pem", key="k.pem")
-    assert HttpPart(host="0.0.0.0", tls=tls).token == "none"
+    assert HttpPart(host="0.0.0.0", tls=tls).login == "people"
     with (
-        pytest.raises(ConfigError, match=r"http\.token: auto must be set"),
-        HubInside(tmp_path, http={"host": "0.0.0.0", "tls": tls}),
-    ):
-        pass
-
-
-def test_tls(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=127.0.0.1"
-    files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    tls = TlsPart(certificate=str(certificate), key=str(key))
-    with HubInside(tmp_path, http={"tls": tls, "token": "auto"}) as inside:
-        trust = ssl.create_default_context(cafile=str(certificate))
-        with inside.client(verify=trust) as client:
-            answer = client.post("/enter", json={"token": inside.hub.settings.token})
-            assert answer.status_code == 204
-            assert "Secure" in answer.headers["set-cookie"]
-            assert answer.headers["strict-transport-security"]
-            assert client.get("/api/v1/site").status_code == 200
-
-
-def test_the_token_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    with HubInside(tmp_path, http={"token": "auto"}) as inside:
-        file = inside.hub.settings.token_file
-        assert file is not None
-        assert file.stat().st_mode & 0o777 == 0o600
-        token = inside.hub.settings.token
-        assert inside.hub.settings.token_is_new
-    with HubInside(tmp_path, http={"token": "auto"}) as inside:
-        assert inside.hub.settings.token == token
-    file.chmod(0o644)
-    with (
-        pytest.raises(ConfigError, match="others can read it; chmod 600"),
-        HubInside(tmp_path, http={"token": "auto"}),
+        pytest.raises(ConfigError, match=r"http\.login: people must be set"),
+        HubInside(tmp_path, http={"host": "0.0.0.0", "tls": tls, "login": "none"}),
     ):
         pass
 

@@ -65,7 +65,7 @@ from pathlib import Path
 from hub.app import create_app
 from hub.config import BrokerPart, Config, HttpPart, settings
 
-config = Config(site={str(SQUARE.write(tmp_path))!r}, broker=BrokerPart(port=9), http=HttpPart(port=0))
+config = Config(site={str(SQUARE.write(tmp_path))!r}, broker=BrokerPart(port=9), http=HttpPart(port=0, login="none"))
 hub = create_app(settings(config, folder=Path({str(tmp_path)!r})))
 subscribe = hub.live.subscribe
 

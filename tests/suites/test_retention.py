@@ -36,7 +36,7 @@ def test_an_old_boot_goes_and_stays_out(tmp_path: Path) -> None:
         site=str(SQUARE.write(tmp_path)),
         database=str(tmp_path / "hub.sqlite3"),
         broker=BrokerPart(port=free_port()),
-        http=HttpPart(port=free_port()),
+        http=HttpPart(port=free_port(), login="none"),
     )
     hub = create_app(settings(config, folder=tmp_path))
     hub.start()

@@ -19,7 +19,8 @@ def write(folder: Path, text: str) -> Path:
 def test_defaults_are_closed(tmp_path: Path) -> None:
     found = settings(Config(site="site.yaml"), folder=tmp_path)
     assert found.listen.host == "127.0.0.1"
-    assert found.token is None
+    assert not found.open
+    assert (found.lifetimes.idle_ms, found.lifetimes.whole_ms) == (3_600_000, 43_200_000)
     assert found.site == tmp_path / "site.yaml"
     assert found.database == tmp_path / "esplanade.sqlite3"
     assert (found.retention.readings_hours, found.retention.minutes_days) == (72, 365)
@@ -46,8 +47,28 @@ def test_errors_name_the_line_and_the_key(tmp_path: Path, text: str, line: int, 
     [
         (Config(site="s", http=HttpPart(host="192.0.2.1")), "can be reached from other machines"),
         (
-            Config(site="s", http=HttpPart(host="::", token="auto")),
+            Config(site="s", http=HttpPart(host="::")),
             r"http\.tls \(certificate, key\) must be set",
+        ),
+        (
+            Config(site="s", http=HttpPart(token="auto")),
+            r"http\.token and http\.token_file are gone: .*docs/people\.md",
+        ),
+        (
+            Config(site="s", http=HttpPart(token_file="hub.token")),
+            r"http\.token and http\.token_file are gone",
+        ),
+        (
+            Config(site="s", http=HttpPart(login="none", names=("hub.example",))),
+            r"http\.login: none is for this machine alone, without http\.names",
+        ),
+        (
+            Config(site="s", http=HttpPart(login="none", trusted_proxies=("127.0.0.1",))),
+            r"http\.login: none is for this machine alone",
+        ),
+        (
+            Config(site="s", http=HttpPart(trusted_proxies=("10.0.0.1/8",))),
+            r"http\.trusted_proxies: '10\.0\.0\.1/8' is no address or network",
         ),
         (
             Config(site="s", broker=BrokerPart(password_file="none")),
@@ -73,12 +94,17 @@ def test_a_secret_that_others_can_read(tmp_path: Path) -> None:
     assert settings(config, folder=tmp_path).broker.password == "password"
 
 
-def test_a_token_too_short(tmp_path: Path) -> None:
-    file = tmp_path / "hub-token"
-    file.write_text("short")
-    file.chmod(0o600)
-    with pytest.raises(ConfigError, match="at least 20 ASCII characters"):
-        settings(Config(site="s", http=HttpPart(token="auto")), folder=tmp_path)
+def test_an_old_configuration_is_told_what_to_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Square().write(tmp_path)
+    assert main(["check", str(write(tmp_path, "site: site.yaml\nhttp: {token: auto}\n"))]) == 2
+    assert "people log in by name" in capsys.readouterr().err
+
+
+def test_how_people_reach_it(tmp_path: Path) -> None:
+    part = HttpPart(url="https://hub.town.example/", trusted_proxies=("127.0.0.1", "10.0.0.0/8"))
+    found = settings(Config(site="s", http=part), folder=tmp_path).listen
+    assert found.url == "https://hub.town.example"
+    assert [str(one) for one in found.proxies] == ["127.0.0.1/32", "10.0.0.0/8"]
 
 
 def test_check_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +112,7 @@ def test_check_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["check", str(write(tmp_path, "site: site.yaml\n"))]) == 0
     assert "site test-square: 2 zones, 2 cameras" in capsys.readouterr().out
     assert main(["check", "--site", str(site), "--http", "0.0.0.0:8080"]) == 2
-    assert "http.tls (certificate, key) and http.token: auto must be set" in capsys.readouterr().err
+    assert "http.tls (certificate, key) must be set" in capsys.readouterr().err
     assert main(["check"]) == 2
     assert "name a configuration file" in capsys.readouterr().err
     assert main(["check", "--site", str(site), "--broker", "host:port"]) == 2
