@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contract.instants import from_ms
 from hub import rights
 from hub.api.allowed import HELD, acting, needs
-from hub.api.answers import reply, said
+from hub.api.answers import done, reply, said
 from hub.api.entering import Turn, me, set_cookie, where_from
 from hub.api.guard import Access
 from hub.api.people_answers import (
@@ -85,7 +85,7 @@ class ChangeUserBody(_Body):
 def routes(*, people: People, access: Access, site: str, url: str, turn: Turn) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     sessions, tokens, users = people.sessions, people.tokens, people.users
-    gone: dict[int | str, dict[str, Any]] = {204: {"description": "done"}}
+    gone = done("done")
 
     def own_user(actor: Actor) -> User:
         user = None if actor.user is None else users.numbered(actor.user)

@@ -335,5 +335,10 @@ def said_of(media_types: Iterable[str], description: str) -> dict[int | str, dic
     }
 
 
+def done(description: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers 204, with nothing in it, and with Problem when something is wrong."""
+    return {204: {"description": description}, **{k: v for k, v in said(Problem, "").items() if k != 200}}
+
+
 def _content(kind: type) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contract.instants import from_ms
 from hub.api.allowed import ACTOR, ADDRESS, HELD, acting, anyone
-from hub.api.answers import Problem, reply, said
+from hub.api.answers import Problem, done, reply, said
 from hub.api.guard import LOGIN_PATH, Access
 from hub.api.people_answers import LinkShown, Me
 from hub.people.actor import Actor
@@ -157,9 +157,7 @@ def routes(*, people: People, access: Access, site: str, turn: Turn) -> APIRoute
         enter = partial(people.enter, body.login, body.password, where=where_from(request))
         return entered(await turn(enter))
 
-    @router.delete(
-        "/api/v1/session", status_code=204, responses={204: {"description": "out"}}, response_class=Response
-    )
+    @router.delete("/api/v1/session", status_code=204, responses=done("out"), response_class=Response)
     def log_out(actor: Annotated[Actor, Depends(acting(Right.OWN))]) -> Response:
         people.leave(actor)
         response = Response(status_code=204)

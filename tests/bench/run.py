@@ -17,9 +17,10 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 import edge_bench  # noqa: E402
 import ingest_bench  # noqa: E402
 import page_bench  # noqa: E402
+import people_bench  # noqa: E402
 import volume_bench  # noqa: E402
 
-PARTS = ("edge", "ingest", "page", "volume")
+PARTS = ("edge", "ingest", "page", "people", "volume")
 
 
 def machine() -> dict[str, Any]:
@@ -55,6 +56,8 @@ def main() -> int:
             print("page: chromium is missing: apt-get install chromium", file=sys.stderr)
         else:
             found["page"] = page_bench.measure(chromium)
+    if "people" in asked:
+        found["people"] = people_bench.measure()
     if "volume" in asked:
         found["volume"] = volume_bench.measure()
     for part, figures in found.items():

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
 
+from hub.rights import Role
 from tests.kit.hub_inside import HubInside
 
 EXAMPLES = int(os.environ.get("ESPLANADE_FUZZ", "0"))
@@ -39,10 +40,19 @@ def judged(inside: HubInside) -> None:
     LIVES["alert"] = inside.car_alert()
 
 
+def peopled(inside: HubInside) -> None:
+    """And somebody who may everything, another who is the last administrator, and a third to do things to."""
+    judged(inside)
+    inside.user("everybody", *Role, sites=("test-square",))
+    inside.user("root", Role.ADMINISTRATOR, password="seven green bicycles")
+    inside.user("somebody", Role.OPERATOR)
+    LIVES["login"] = "somebody"
+
+
 STATES: dict[str, tuple[dict[str, Any], Callable[[HubInside], None]]] = {
     "no data yet": ({}, lambda _inside: None),
     "running": ({}, judged),
-    "with a token": ({"token": "auto"}, judged),
+    "with people": ({"login": "people"}, peopled),
 }
 
 
@@ -64,18 +74,24 @@ def test_no_endpoint_fails_and_each_answers_as_documented(hub: HubInside) -> Non
     document = hub.hub.web.app.openapi()
     schema = schemathesis.openapi.from_dict(document)
     schema.config.base_url = hub.url
-    token = hub.hub.settings.token
-    names = [{"Authorization": f"Bearer {token}"}, {}] if token else [{}]
     asked = 0
     with requests.Session() as session:
         for found in schema.get_all_operations():
             operation = found.ok()
             if operation.path in STREAMS:
                 continue
-            for headers in names:
+            for headers in sessions(hub):
                 asked += 1
                 _fuzz(operation, session, headers)
     assert asked >= len(document["paths"]) - len(STREAMS)
+
+
+def sessions(hub: HubInside) -> list[dict[str, str]]:
+    """A session of its own for each endpoint, since some end sessions; and nobody."""
+    if hub.hub.settings.open:
+        return [{}]
+    with hub.client_of("everybody") as client:
+        return [{name: client.headers[name] for name in ("Cookie", "X-CSRF-Token")}, {}]
 
 
 def _fuzz(operation: Any, session: requests.Session, headers: dict[str, str]) -> None:

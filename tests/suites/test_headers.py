@@ -16,6 +16,7 @@ from starlette.routing import Mount
 from deploy.demo.broker import HOST
 from hub.api.allowed import walk
 from hub.api.guard import BODY_MAX_BYTES, HEADERS_MAX_BYTES
+from hub.rights import Role
 from tests.kit.hub_inside import HubInside
 
 LONG = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: "
@@ -28,11 +29,21 @@ SAME = {
 }
 
 
-@pytest.fixture(scope="module", params=["none", "auto"])
+@pytest.fixture(scope="module", params=["none", "people"])
 def inside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubInside]:
-    with HubInside(tmp_path_factory.mktemp("headers"), http={"token": request.param}) as inside:
+    with HubInside(tmp_path_factory.mktemp("headers"), http={"login": request.param}) as inside:
+        if request.param == "people":
+            inside.user("everybody", *Role, sites=("test-square",), password="seven green bicycles")
         inside.pass_time(1)
         yield inside
+
+
+def logged_in(inside: HubInside) -> dict[str, str]:
+    """The headers of a session of its own; none in open mode."""
+    if inside.hub.settings.open:
+        return {}
+    with inside.client_of("everybody") as client:
+        return {name: client.headers[name] for name in ("Cookie", "X-CSRF-Token")}
 
 
 def secured(headers: Mapping[str, str], what: object) -> None:
@@ -52,7 +63,6 @@ def secured(headers: Mapping[str, str], what: object) -> None:
 
 
 def test_every_route_with_and_without_what_it_needs(inside: HubInside) -> None:
-    token = inside.hub.settings.token
     statuses = set()
     with inside.client() as client:
         for route in walk(inside.hub.web.app.routes):
@@ -62,13 +72,13 @@ def test_every_route_with_and_without_what_it_needs(inside: HubInside) -> None:
                 else re.sub(r"\{\w+\}", "zones", route.path)
             )
             for method in sorted(getattr(route, "methods", None) or {"GET"}):
-                for headers in ({}, {"Authorization": f"Bearer {token}"}):
+                for headers in ({}, {"Authorization": "Bearer wrong"}, logged_in(inside)):
                     body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
                     with client.stream(method, named, headers=headers, **body) as answer:
                         secured(answer.headers, (method, named, answer.status_code))
                         statuses.add(answer.status_code)
     assert {200, 404, 422} <= statuses
-    assert (401 in statuses) == (token is not None)
+    assert (401 in statuses) == (not inside.hub.settings.open)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +104,7 @@ def test_every_route_with_and_without_what_it_needs(inside: HubInside) -> None:
 )
 def test_every_kind_of_answer(inside: HubInside, status: int, asked: dict[str, Any]) -> None:
     given = {"method": "GET", "headers": {}, **asked}
-    if inside.hub.settings.token is not None:
-        given["headers"] = {"Authorization": f"Bearer {inside.hub.settings.token}", **given["headers"]}
+    given["headers"] = {**logged_in(inside), **given["headers"]}
     if given["headers"].get("If-None-Match"):
         with inside.client() as client:
             given["headers"]["If-None-Match"] = client.get(given["url"], headers=given["headers"]).headers[
@@ -112,7 +121,7 @@ def test_every_kind_of_answer(inside: HubInside, status: int, asked: dict[str, A
 def test_a_strange_host(inside: HubInside) -> None:
     with inside.client() as client:
         answer = client.get("/api/v1/site", headers={"Host": "evil.example"})
-    assert answer.status_code == (401 if inside.hub.settings.token else 421)
+    assert answer.status_code == (421 if inside.hub.settings.open else 401)
     secured(answer.headers, answer)
 
 
