@@ -51,7 +51,7 @@ class MapGround:
         from_cell = down // n * columns + across // n
         shown = self._shown(heads_px)
         share = np.full(heads_px.shape[0], 1.0 / n**2) * shown
-        self._kept = np.bincount(from_cell, share, minlength=rows * columns)
+        self._kept: Floats = np.asarray(np.bincount(from_cell, share, minlength=rows * columns), np.float64)
         """Share of each map cell that is not masked."""
         seen = np.flatnonzero(shown)
         points_m = ground.heads_to_site(heads_px[seen])
@@ -60,7 +60,9 @@ class MapGround:
         keys, place = np.unique(key, return_inverse=True)
         self._share = np.bincount(place, part / n**2)
         self._from, self._to = np.divmod(keys, ground.covered.size)
-        self._landed = np.bincount(self._from, self._share, minlength=rows * columns)
+        self._landed: Floats = np.asarray(
+            np.bincount(self._from, self._share, minlength=rows * columns), np.float64
+        )
         """Share of each map cell that lies on covered ground."""
         self._sharpener = (
             Sharpener(ground, self.shape, self.cell_px, self._kept) if people_map.spread_known else None

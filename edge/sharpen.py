@@ -2,9 +2,10 @@
 
 A head is taught spread over a few cells of the map (models/density/target.py), and a cell of the map that shows ground
 far away is metres deep. Laid on the ground as it is, the edge of a packed crowd runs out over empty ground: in the
-rendered market a map without any error lost a fifth of the fullest 6 x 6 m that way. How a head at a place is spread is
-known from the calibration, so the people who would give this map can be asked for: maximum likelihood by expectation and
-maximisation (Richardson 1972, Lucy 1974; for counts, Shepp and Vardi 1982). It keeps the total and is never negative.
+rendered market a map without any error lost a fifth of the fullest 6 x 6 m that way. How a head at a place is spread
+is known from the calibration, so the people who would give this map can be asked for: maximum likelihood by
+expectation and maximisation (Richardson 1972, Lucy 1974; for counts, Shepp and Vardi 1982). It keeps the total and is
+never negative.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from edge.ground import HEAD_HEIGHT_M, Ground
 from models.density.target import spread_cells
 
 STEPS: Final = 4
-"""More sharpen noise, too: cells of rendered crowds erred least after three to five steps. [E]"""
+"""More sharpen noise, too. On invented round crowds with noisy maps, under three rendered cameras, the 6 x 6 m erred
+least after two to four steps, and their bias was least at four. [E]"""
 HEIGHTS_M: Final = 0.1
 """Standard deviation of people's height, which moves a head up or down in the picture. [E]"""
 REACH: Final = 2.7
@@ -98,7 +100,7 @@ def _spreads(
     to, source, share = (np.concatenate(some) for some in zip(*parts, strict=True))
     keys, place = np.unique(source * (shape[0] * shape[1]) + to, return_inverse=True)
     source, to = np.divmod(keys, shape[0] * shape[1])
-    return to, source, np.bincount(place, share)
+    return to, source, np.asarray(np.bincount(place, share), np.float64)
 
 
 def _seen(ground: Ground, places_m: Floats, cell_px: tuple[float, float]) -> Floats:

@@ -24,7 +24,7 @@ _HELD_MIN, _HELD_RELATIVE = (
     1.0,
     0.05,
 )  # [E] people kept from before, beyond those seen, that make a count a held one
-_SIGMA_RELATIVE = 0.10  # [E] what a whole count is off by together
+_SIGMA_RELATIVE = 0.10  # [E] what a whole count is off by together; measured, docs/accuracy.md
 _SHOWN_SIGMA = 2.0
 
 

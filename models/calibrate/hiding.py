@@ -1,8 +1,8 @@
 """`python -m models.calibrate.hiding [STORIES]`: whose head shows in a crowd, from bodies placed by rule.
 
-Without stories it prints the width and the gap of models/density/hidden.py as fitted here: to crowds at random with a least
-distance, seen from eight elevations, each person a column with the outline of a head, shoulders and a body. Nothing
-rendered is used. With stories it holds that curve against whose head could be marked in each of them.
+Without stories it prints the width and the gap of models/density/hidden.py as fitted here: to crowds at random with a
+least distance, seen from eight elevations, each person a column with the outline of a head, shoulders and a body.
+Nothing rendered is used. With stories it holds that curve against whose head could be marked in each of them.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def rendered(story: StoryFolder, camera: str, frames: int) -> Floats:
     if not rows:
         return np.zeros((0, 3))
     free = np.array([tuple(tile) not in by_place for tile in np.concatenate(tiles).tolist()])
-    return np.concatenate(rows)[free]
+    return np.asarray(np.concatenate(rows)[free])
 
 
 def main(given: list[str] | None = None) -> int:

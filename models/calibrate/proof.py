@@ -16,6 +16,7 @@ from models.calibrate.marks import MarksUnusable
 from models.calibrate.stories import fullest, story_camera
 from models.density import assemble, head, layers
 from models.eval.story_folder import story_folder
+from models.input_size import parsed
 from models.store import located
 
 APART_S: Final = 1.0
@@ -34,6 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--until", type=float, help="mark frames before this second only, measure on those after"
     )
     parser.add_argument("--steps", type=int, default=refit.STEPS)
+    parser.add_argument(
+        "--input-size", type=parsed, metavar="HxW", help="instead of what the calibration asks for"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="a .head file to start from")
     parser.add_argument("--fresh", action="store_true", help="start from random weights")
@@ -56,7 +60,7 @@ def run(asked: argparse.Namespace, told: refit.Told) -> int:
         )
     if asked.out is not None and asked.out.suffix != ".onnx":
         raise MarksUnusable(f"--out {asked.out}: must end in .onnx")
-    one = one_camera(story.site(clicked=asked.clicked), asked.camera, asked.model)
+    one = one_camera(story.site(clicked=asked.clicked), asked.camera, asked.model, asked.input_size)
     here = story_camera(story, asked.camera)
     width, height = one.camera.picture.width, one.camera.picture.height
     end_s = math.inf if asked.until is None else asked.until
@@ -102,7 +106,9 @@ def run(asked: argparse.Namespace, told: refit.Told) -> int:
         seen = looked.seen(here.marked(truth, width, height))
         cells = layers.density(fitted, seen.near, seen.far)
         boxes = seen.boxes
-        found = Detections(boxes.boxes_xyxy, boxes.scores, boxes.kinds, PeopleMap(cells, *seen.map_px, spread_known=True))
+        found = Detections(
+            boxes.boxes_xyxy, boxes.scores, boxes.kinds, PeopleMap(cells, *seen.map_px, spread_known=True)
+        )
         frames.append(counter.counted(found, *here.grid(truth, looked.ground)))
         told("held-out frames measured", i, len(rest))
     _print(asked, one.model.name, looked.ground, outcome, frames, sum(len(f.points_px) for f in features))
@@ -124,9 +130,8 @@ def _print(
     )
     print(report.counts(frames, outcome.errors, ground))
     print(report.table(frames, outcome.errors, ground))
-    print(
-        f"cells whose truth lies inside the stated 95 % interval: {report.inside_95(frames, outcome.errors, ground):.1%}"
-    )
+    inside = report.inside_95(frames, outcome.errors, ground)
+    print(f"cells whose truth lies inside the stated 95 % interval: {inside:.1%}")
     for name, grids in (
         ("detector", [(one.boxes, one.true, one.seen) for one in frames]),
         ("fused", [(complete(one, outcome.errors, ground)[0], one.true, one.seen) for one in frames]),

@@ -26,8 +26,8 @@ ALL: Final = "all ground that it sees"
 class Reach:
     """One zone, or `ALL`, over the covered cells in it. Shares 0 to 1, metres, people per m2.
 
-    `far_m`: of its farthest cell from the camera; there heads tell up to `up_to_per_m2` and `hidden` of the people do not
-    show at the critical density. `beyond`: share of its seen ground where the critical density cannot be told.
+    `far_m`: of its farthest cell from the camera; there heads tell up to `up_to_per_m2`, and `hidden` of the people do
+    not show at the critical density. `beyond`: share of its seen ground where that density cannot be told.
     """
 
     zone: str
@@ -46,14 +46,14 @@ class Reach:
         )
         if self.beyond > 0.0:
             text += (
-                f"; on {max(self.beyond, 0.01):.0%} of the ground it sees of it {CRITICAL_PER_M2:g} per m2 CANNOT be told: "
-                "hang the camera higher or nearer, or watch that part with another one"
+                f"; on {max(self.beyond, 0.01):.0%} of the ground it sees of it {CRITICAL_PER_M2:g} per m2 CANNOT be "
+                "told: hang the camera higher or nearer, or watch that part with another one"
             )
         return text
 
 
 def reaches(ground: Ground, zones: dict[str, Any], cell_px: float) -> tuple[Reach, ...]:
-    """All ground first, then each zone of which the camera covers a cell. `cell_px`: a map cell's height in the picture."""
+    """All ground first, then each zone of which the camera covers a cell. `cell_px`: height of the map's cells."""
     x, y = ground.frame.centres_m()
     cot = cot_elevation(ground)
     away = np.hypot(x - ground.camera.position_m[0], y - ground.camera.position_m[1])

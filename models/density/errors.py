@@ -162,8 +162,8 @@ class Errors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Measured errors of a people map and of the detector beside it, banded by what the map says.
 
     `together`: mean product of both errors in each of the map's bands, which are then the boxes' too (None: as if they
-    erred independently). `fused`: of both as one, where that was measured. `against`: what was held to be true: heads that
-    somebody marked, so that who is hidden is to be added (edge/hidden_heads.py), or everybody.
+    erred independently). `fused`: of both as one, where that was measured. `against`: what was held to be true: heads
+    that somebody marked, so that who is hidden is to be added (edge/hidden_heads.py), or everybody.
     """
 
     map: Bands

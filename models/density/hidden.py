@@ -1,14 +1,15 @@
 """How many of those who stand in a crowd show no head to a camera, by density and viewing angle.
 
 Whoever marks or learns heads counts those that show. Behind each person lies a strip of ground whose people are hidden:
-as long as the nearer one's head reaches above the middle of the farther one's, `rise` metres, times the cotangent of the
-camera's elevation there, less the gap that people keep. For people placed at random a place is free of such strips with
-probability exp(-density x their mean area) (Boolean model: Chiu, Stoyan, Kendall and Mecke 2013, Stochastic Geometry and
-its Applications, 3rd ed.; visibility among random obstacles: Zacks 1994, Stochastic Visibility in Random Fields). `rise` is
-normal, since heights are; people are not at random, so the gap goes with 1 / sqrt(density), their mean spacing.
+as long as the nearer one's head reaches above the middle of the farther one's, `rise` metres, times the cotangent of
+the camera's elevation there, less the gap that people keep. For people placed at random a place is free of such strips
+with probability exp(-density x their mean area) (Boolean model: Chiu, Stoyan, Kendall and Mecke 2013, Stochastic
+Geometry and its Applications, 3rd ed.; visibility among random obstacles: Zacks 1994, Stochastic Visibility in Random
+Fields). `rise` is normal, since heights are; people are not at random, so the gap goes with 1 / sqrt(density), their
+mean spacing.
 
-`WIDTH_M` and `GAP` are fitted to bodies placed by rule in hard-core crowds of 0.5 to 6 per m2 (models/calibrate/hiding.py), not
-to any rendered frame; docs/accuracy.md holds the curve against the stories. [E]
+`WIDTH_M` and `GAP` are fitted to bodies placed by rule in crowds of 0.5 to 6 per m2, none nearer than 0.3 or 0.36 m
+(`python -m models.calibrate.hiding`), not to any rendered frame; docs/accuracy.md holds the curve against the stories.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ WIDTH_M: Final = 0.12
 GAP: Final = 1.25
 """Width of the strip behind a person, metres; and the gap as a share of 1 / sqrt(density). Fitted, see above. [E]"""
 UNSURE: Final = 0.5
-"""Standard deviation of the hidden share as a share of itself: crowds of one density differ. Measured on the stories. [E]"""
+"""Standard deviation of the hidden share, as a share of itself, since crowds of one density differ. [E]"""
 MOST_PER_M2: Final = 9.0
 LEAST_SLOPE: Final = 0.35
 """Where a further person adds less than this to the heads that show, nothing more is concluded from heads. [E]"""
@@ -42,9 +43,7 @@ _COT_STEP: Final = 0.1
 _COT_MOST: Final = 15.0
 
 
-def hidden_share(
-    per_m2: ArrayLike, cot: ArrayLike, *, width_m: float = WIDTH_M, gap: float = GAP
-) -> Floats:
+def hidden_share(per_m2: ArrayLike, cot: ArrayLike, *, width_m: float = WIDTH_M, gap: float = GAP) -> Floats:
     """Share, 0 to 1, of people whose head does not show. `per_m2`: everybody around; `cot`: distance over height above
     the heads."""
     density, far = np.broadcast_arrays(np.asarray(per_m2, np.float64), np.asarray(cot, np.float64))

@@ -18,7 +18,7 @@ LEAST_CELLS, MOST_CELLS = 0.9, 3.5
 
 def spread_cells(tall_px: NDArray[np.floating], cell_px: float = CELL_PX) -> Floats:
     """Deviation in cells of `cell_px` for people (n,) of these heights in the network's input."""
-    return np.clip(tall_px / cell_px * SPREAD_SHARE, LEAST_CELLS, MOST_CELLS).astype(np.float32)
+    return np.asarray(np.clip(tall_px / cell_px * SPREAD_SHARE, LEAST_CELLS, MOST_CELLS), np.float32)
 
 
 def target(

@@ -32,6 +32,9 @@ DISTANCES_M: Final = (0.0, 15.0, 25.0, 35.0, 50.0, float("inf"))
 SEEN_WELL: Final = 0.6
 """People less visible than this count neither for nor against a detector. [E]"""
 PATCH_CELLS: Final = 3
+TOGETHER: Final = 0.10
+"""What a sum of cells is off by together, as a share of it, beside what each cell is: the hub's rule for its zones
+(hub/zone_crowd.py). Measured: docs/accuracy.md, "What `sigma_people` rests on". [E]"""
 GATE_M: Final = 6.0
 """A vehicle track belongs to the true vehicle nearest to it, up to here. [E]"""
 SLOWEST_M_S: Final = 10.0 / 3.6
@@ -165,7 +168,7 @@ def grid_scores(run: Passage, windows: Windows) -> tuple[float, float, tuple[Ban
         sums = (
             _squares(true * seen),
             _squares(grid.people * seen),
-            np.sqrt(_squares(grid.sigma_people**2 * seen)),
+            np.sqrt(_squares(grid.sigma_people**2 * seen) + (TOGETHER * _squares(grid.people * seen)) ** 2),
         )
         for kept, values in zip(patches, sums, strict=True):
             kept.append(values[whole])

@@ -1,4 +1,4 @@
-"""Those of whom no head shows: nobody is invented where few stand, the correction is bounded, and crowds bear it out."""
+"""Those of whom no head shows: nobody is invented where few stand, it is bounded, and crowds bear it out."""
 
 from __future__ import annotations
 
