@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.instants import from_ms
-from hub import anchors, audit, audit_check, vault_commands
+from hub import anchors, audit, audit_check, backup_commands, vault_commands
 from hub.audit_check import Checked
 from hub.config import ConfigError
 from hub.place import add_place, entry, note, place, reading, writing
@@ -50,6 +50,7 @@ def add(commands: Any) -> None:
     export.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: standard output")
     export.set_defaults(records=_export)
     vault_commands.add(commands)
+    backup_commands.add(commands)
 
 
 # --- audit -----------------------------------------------------------------------------------------------
