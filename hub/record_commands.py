@@ -128,8 +128,11 @@ def _export(asked: argparse.Namespace) -> int:
         if asked.out is None:
             _write_entries(db, print)
         else:
-            with asked.out.open("x", encoding="utf-8") as out:
-                _write_entries(db, lambda line: out.write(line + "\n"))
+            try:
+                with asked.out.open("x", encoding="utf-8") as out:
+                    _write_entries(db, lambda line: out.write(line + "\n"))
+            except OSError as error:
+                raise StoreError(f"{asked.out}: {error.strerror}; name another file") from None
     return 0
 
 
