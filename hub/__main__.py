@@ -15,6 +15,7 @@ from hub import notify_commands, record_commands, users_command
 from hub.anchors import AnchorError
 from hub.app import CannotListen, create_app, version
 from hub.assessment import read_assessment
+from hub.backup import BackupError
 from hub.config import (
     HTTP_PORT,
     IN_VAULT,
@@ -62,6 +63,7 @@ EXPECTED = (
     VaultError,
     Refused,
     SchemaTooNew,
+    BackupError,
 )
 
 

@@ -19,6 +19,7 @@ import uvicorn
 
 from hub import life, vault_start
 from hub.anchoring import Anchoring
+from hub.api import record_keeping
 from hub.api.application import application
 from hub.api.describe import describe
 from hub.api.guard import HEADERS_MAX_BYTES, Access
@@ -220,6 +221,9 @@ class Hub:
             taking_out=self.taking_out,
             url=settings.listen.url,
             version=version(),
+            keeping=record_keeping.routes(
+                database=settings.database, key_file=settings.vault_key, anchor_file=settings.anchor_file
+            ),
         )
 
     def _channels_down(self) -> tuple[ChannelDown, ...]:

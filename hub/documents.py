@@ -23,6 +23,15 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 KINDS = ("assessment", "photograph", "other")
 ROTATED_AT_ONCE = 50  # [E] rows rewrapped in one transaction: the hub's writer waits for no longer
 
+
+class NoDocument(VaultError):
+    """There is no document of that name or version."""
+
+
+class BadDocument(VaultError):
+    """A document that can not be put as it is; the message says why."""
+
+
 # Makes the entry about something: (action, subject, detail).
 Entry = Callable[[str, str, dict[str, object]], AuditEntry]
 
@@ -68,13 +77,13 @@ class Documents:
     ) -> Document:
         """Stores a new document, or the next version of one. Makes the key file at its first use. Raises VaultError."""
         if NAME.fullmatch(name) is None:
-            raise VaultError(
+            raise BadDocument(
                 f"document name {name!r}: use letters, digits, '.', '_' and '-', at most 100, no '@'"
             )
         if kind not in KINDS:
-            raise VaultError(f"kind {kind!r}: it is one of {', '.join(KINDS)}")
+            raise BadDocument(f"kind {kind!r}: it is one of {', '.join(KINDS)}")
         if len(plain) > SIZE_MAX:
-            raise VaultError(f"{name}: {len(plain)} bytes; a document has at most {SIZE_MAX}")
+            raise BadDocument(f"{name}: {len(plain)} bytes; a document has at most {SIZE_MAX}")
         # the key file is read and written under the database's write lock: a rotation may go on in another process
         with self._transaction():
             ring = self._ring_for_new()
@@ -123,15 +132,15 @@ class Documents:
     def find(self, title: str) -> Document:
         """By NAME, the newest version, or NAME@VERSION. Raises VaultError."""
         name, at, version = title.partition("@")
-        if at and not version.isdigit():
-            raise VaultError(f"document {title}: a version is a number, as in {name}@1")
+        if at and not (version.isascii() and version.isdigit() and len(version) < 10):
+            raise NoDocument(f"document {title}: a version is a number, as in {name}@1")
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM documents WHERE name = ? AND (? = '' OR version = CAST(? AS INTEGER)) "
             "ORDER BY version DESC LIMIT 1",
             (name, version, version),
         ).fetchone()
         if rows is None:
-            raise VaultError(f"there is no document {title}; see `esplanade-hub documents list`")
+            raise NoDocument(f"there is no document {title}; see `esplanade-hub documents list`")
         return Document(*rows)
 
     def read(self, document: Document) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.instants import from_ms
-from hub import anchors, audit, audit_check, vault_commands
+from hub import anchors, audit, audit_check, backup_commands, vault_commands
 from hub.audit_check import Checked
 from hub.config import ConfigError
 from hub.place import add_place, entry, note, place, reading, writing
@@ -50,6 +50,7 @@ def add(commands: Any) -> None:
     export.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: standard output")
     export.set_defaults(records=_export)
     vault_commands.add(commands)
+    backup_commands.add(commands)
 
 
 # --- audit -----------------------------------------------------------------------------------------------
@@ -127,8 +128,11 @@ def _export(asked: argparse.Namespace) -> int:
         if asked.out is None:
             _write_entries(db, print)
         else:
-            with asked.out.open("x", encoding="utf-8") as out:
-                _write_entries(db, lambda line: out.write(line + "\n"))
+            try:
+                with asked.out.open("x", encoding="utf-8") as out:
+                    _write_entries(db, lambda line: out.write(line + "\n"))
+            except OSError as error:
+                raise StoreError(f"{asked.out}: {error.strerror}; name another file") from None
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import mimetypes
 import os
 import sys
 import time
@@ -19,6 +18,19 @@ from hub.place import entry, place, reading, writing
 from hub.vault import VaultError, read_ring
 
 WRONG = 1
+# What a vault holds; the list of the machine differs from one to the next.
+MEDIA_TYPES = {
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".json": "application/json",
+    ".pdf": "application/pdf",
+    ".txt": "text/plain",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".heic": "image/heic",
+    ".webp": "image/webp",
+}
 
 
 def add(commands: Any) -> None:
@@ -82,7 +94,7 @@ def _put(asked: argparse.Namespace) -> int:
             plain = file.read(SIZE_MAX + 1)
     except OSError as error:
         raise VaultError(f"{asked.file}: cannot be read: {error.strerror}") from None
-    media_type = asked.type or mimetypes.guess_type(asked.file.name)[0] or "application/octet-stream"
+    media_type = asked.type or MEDIA_TYPES.get(asked.file.suffix.lower(), "application/octet-stream")
     with _documents(asked) as documents:
         made = documents.put(
             plain,

@@ -288,7 +288,63 @@ class Problem(Struct, frozen=True, kw_only=True):
     do: str
 
 
+class AuditLine(Struct, frozen=True, kw_only=True):
+    """One entry of the audit log. `detail` is the JSON text that was hashed."""
+
+    seq: int
+    at: Instant
+    actor: str
+    via: str
+    action: str
+    subject: str
+    detail: str
+    hash: str
+
+
+class AuditPage(Struct, frozen=True, kw_only=True):
+    """`next_before`: ask with it for older ones; null: there are none."""
+
+    entries: tuple[AuditLine, ...]
+    next_before: int | None
+
+
+class AuditHeadNow(Struct, frozen=True, kw_only=True):
+    seq: int
+    hash: str
+
+
+class AuditCheck(Struct, frozen=True, kw_only=True):
+    """`wrong`, `at` and `text`: what was done to the log, the first entry that is wrong, and in words."""
+
+    right: bool
+    wrong: str | None
+    at: int | None
+    text: str | None
+    first: int
+    last: int
+    hash: str
+    anchors: int
+
+
+class DocumentShown(Struct, frozen=True, kw_only=True):
+    title: str
+    kind: str
+    media_type: str
+    size: int
+    put_by: str
+    put_at: Instant
+
+
+class DocumentList(Struct, frozen=True, kw_only=True):
+    documents: tuple[DocumentShown, ...]
+
+
 ANSWERS: tuple[type, ...] = (
+    AuditPage,
+    AuditHeadNow,
+    AuditCheck,
+    DocumentShown,
+    DocumentList,
     SiteDescription,
     State,
     History,

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -52,6 +52,7 @@ def application(
     taking_out: TakingOut,
     url: str,
     version: str,
+    keeping: APIRouter,
 ) -> Guard:
     """Everything behind the guard; its `app` is the FastAPI application, for walking the routes."""
     root = page.folder()
@@ -84,6 +85,7 @@ def application(
         turn = entering.Turn(people)
         app.include_router(entering.routes(people=people, access=access, site=site.site, turn=turn))
         app.include_router(accounts.routes(people=people, access=access, site=site.site, url=url, turn=turn))
+    app.include_router(keeping)
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
     app.include_router(page.routes(root=root, page=html))
