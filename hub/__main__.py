@@ -35,6 +35,7 @@ from hub.exports.tables import NotOnEarth
 from hub.exports.times import NoTime
 from hub.memory import UnusableMemory
 from hub.migrate import SchemaTooNew
+from hub.oidc.trouble import SignInFailed
 from hub.people.refused import Refused
 from hub.replay import ReplayError, read_readings, replay
 from hub.site import read_site
@@ -62,6 +63,7 @@ EXPECTED = (
     VaultError,
     Refused,
     SchemaTooNew,
+    SignInFailed,
 )
 
 
