@@ -36,6 +36,7 @@ from hub.exports.tables import NotOnEarth
 from hub.exports.times import NoTime
 from hub.memory import UnusableMemory
 from hub.migrate import SchemaTooNew
+from hub.oidc.trouble import SignInFailed
 from hub.people.refused import Refused
 from hub.replay import ReplayError, read_readings, replay
 from hub.site import read_site
@@ -64,6 +65,7 @@ EXPECTED = (
     Refused,
     SchemaTooNew,
     BackupError,
+    SignInFailed,
 )
 
 

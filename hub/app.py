@@ -127,7 +127,12 @@ class Hub:
             self.records = opened.enter_context(closing(Records(settings.database)))
             self._clock = clock or WallClock()
             self.people = opened.enter_context(
-                People(settings.database, clock=self._clock, lifetimes=settings.lifetimes)
+                People(
+                    settings.database,
+                    clock=self._clock,
+                    lifetimes=settings.lifetimes,
+                    passwords_for=settings.passwords_for,
+                )
             )
             self._wire(assessment, self._clock)
             self.judge.recall()
@@ -220,6 +225,7 @@ class Hub:
             people=self.people,
             taking_out=self.taking_out,
             url=settings.listen.url,
+            oidc=settings.oidc,
             version=version(),
             keeping=record_keeping.routes(
                 database=settings.database, key_file=settings.vault_key, anchor_file=settings.anchor_file

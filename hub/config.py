@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,8 +27,10 @@ from hub.notify.settings import (
     notifications,
 )
 from hub.notify.webhook import check_url
+from hub.oidc.settings import BUTTON, SCOPES, SKEW_S, Grant, Oidc
 from hub.people.sessions import MINUTE_MS, Lifetimes
 from hub.retention import Retention
+from hub.rights import Role
 from hub.site import Site
 
 HTTP_PORT = 8080
@@ -75,6 +78,30 @@ class SessionPart(_Part):
     hours: Annotated[int, Meta(ge=1, le=7 * 24)] = 12
 
 
+class OidcGroupPart(_Part):
+    """What a group of the provider gives: roles, and the sites for which (absent: all)."""
+
+    roles: tuple[Role, ...]
+    sites: tuple[str, ...] | None = None
+
+
+class OidcPart(_Part):
+    """OpenID Connect (docs/oidc.md). `passwords_for`: the only login names that may still use a password."""
+
+    issuer: str
+    client_id: str
+    client_secret_file: str | None = None
+    button: Annotated[str, Meta(min_length=1, max_length=60)] = BUTTON
+    scopes: tuple[str, ...] = SCOPES
+    groups_claim: str = "groups"
+    name_claim: str = "preferred_username"
+    roles: dict[str, OidcGroupPart] = {}
+    who: Literal["mapped", "invited"] = "mapped"
+    ca_file: str | None = None
+    clock_skew_s: Annotated[int, Meta(ge=0, le=600)] = SKEW_S
+    passwords_for: tuple[str, ...] | None = None
+
+
 class HttpPart(_Part):
     """`login`: people (users log in), or none: for demos, replays and exercises, on loopback only.
 
@@ -90,6 +117,7 @@ class HttpPart(_Part):
     names: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     url: Annotated[str, Meta(pattern=r"^https?://[^/?#\s]+/?$(?!\n)")] | None = None
+    oidc: OidcPart | None = None
     token: str | None = None
     token_file: str | None = None
 
@@ -198,6 +226,8 @@ class Settings:
     small_count: int = SMALL_COUNT
     open: bool = False
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    oidc: Oidc | None = None
+    passwords_for: frozenset[str] | None = None
     truth: Path | None = None
     anchor_file: Path
     anchor_every_s: int
@@ -261,6 +291,17 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
     except ValueError as error:
         raise ConfigError(str(error)) from None
     in_vault = vault_name(config)
+    listen = Listen(
+        host=http.host,
+        port=http.port,
+        certificate=_file(at(http.tls.certificate), "http.tls.certificate") if http.tls else None,
+        key=_file(at(http.tls.key), "http.tls.key") if http.tls else None,
+        names=frozenset(name.lower() for name in http.names),
+        proxies=tuple(_network(text) for text in http.trusted_proxies),
+        outside=None if http.url is None else http.url.rstrip("/"),
+    )
+    if http.oidc is not None and http.login == "none":
+        raise ConfigError("http.oidc needs people who log in: take http.login: none out")
     return Settings(
         site=at(config.site),
         assessment=at(config.assessment) if config.assessment and in_vault is None else None,
@@ -281,15 +322,9 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
             client_id=broker.client_id,
             own_site_only=broker.own_site_only,
         ),
-        listen=Listen(
-            host=http.host,
-            port=http.port,
-            certificate=_file(at(http.tls.certificate), "http.tls.certificate") if http.tls else None,
-            key=_file(at(http.tls.key), "http.tls.key") if http.tls else None,
-            names=frozenset(name.lower() for name in http.names),
-            proxies=tuple(_network(text) for text in http.trusted_proxies),
-            outside=None if http.url is None else http.url.rstrip("/"),
-        ),
+        listen=listen,
+        oidc=None if http.oidc is None else _oidc(http.oidc, listen.url, at),
+        passwords_for=_passwords_for(http.oidc),
         open=http.login == "none",
         lifetimes=Lifetimes(
             idle_ms=http.session.idle_minutes * MINUTE_MS, whole_ms=http.session.hours * 60 * MINUTE_MS
@@ -375,6 +410,49 @@ def read_notifications(found: Settings, site: Site) -> Notifications:
 
 def _in_file(file: Path, error: WrongSetting) -> FileError:
     return YamlFile(file).error(error.problem, *error.key)
+
+
+def _passwords_for(part: OidcPart | None) -> frozenset[str] | None:
+    if part is None or part.passwords_for is None:
+        return None
+    if not part.passwords_for:
+        raise ConfigError(
+            "http.oidc.passwords_for: name at least one administrator: the way in when the provider is down"
+        )
+    return frozenset(name.strip().lower() for name in part.passwords_for)
+
+
+def _oidc(part: OidcPart, hub: str, at: Callable[[str], Path]) -> Oidc:
+    for group, given in part.roles.items():
+        if Role.PARTNER in given.roles and not given.sites:
+            raise ConfigError(
+                f"http.oidc.roles.{group}: a partner sees chosen sites only; name them under `sites`"
+            )
+    try:
+        return Oidc(
+            issuer=part.issuer,
+            client_id=part.client_id,
+            client_secret=_secret(at(part.client_secret_file), "http.oidc.client_secret_file")
+            if part.client_secret_file
+            else None,
+            hub=hub,
+            button=part.button,
+            scopes=part.scopes,
+            groups_claim=part.groups_claim,
+            name_claim=part.name_claim,
+            grants={
+                group: Grant(
+                    roles=frozenset(given.roles),
+                    sites=None if given.sites is None else frozenset(given.sites),
+                )
+                for group, given in part.roles.items()
+            },
+            who=part.who,
+            ca_file=str(_file(at(part.ca_file), "http.oidc.ca_file")) if part.ca_file else None,
+            skew_s=part.clock_skew_s,
+        )
+    except ValueError as error:
+        raise ConfigError(f"http.{error}") from None
 
 
 def _network(text: str) -> Network:

@@ -173,31 +173,6 @@ def routes(*, people: People, access: Access, site: str, url: str, turn: Turn) -
         )
 
     @router.get(
-        "/rights",
-        dependencies=[needs(Right.USERS)],
-        responses=said(RightsTable, "who may do what"),
-        response_class=Response,
-    )
-    def get_rights() -> Response:
-        return reply(
-            RightsTable(
-                roles=tuple(
-                    RoleShown(role=role.value, rights=tuple(sorted(rights.of(frozenset({role})))))
-                    for role in Role
-                ),
-                rights=tuple(
-                    RightShown(
-                        right=right.value,
-                        words=grant.words,
-                        roles=tuple(role.value for role in Role if role in grant.roles),
-                        approved_by=tuple(role.value for role in Role if role in grant.approved_by),
-                    )
-                    for right, grant in RIGHTS.items()
-                ),
-            )
-        )
-
-    @router.get(
         "/users",
         dependencies=[needs(Right.USERS)],
         responses=said(UserList, "all users"),
@@ -281,6 +256,31 @@ def own_routes(*, people: People, site: str) -> APIRouter:
     def get_me(actor: Annotated[Actor, Depends(acting(Right.SELF))], request: Request) -> Response:
         user = None if actor.user is None else people.users.numbered(actor.user)
         return reply(me(actor, site=site, user=user, held=getattr(request.state, HELD)))
+
+    @router.get(
+        "/rights",
+        dependencies=[needs(Right.SELF)],
+        responses=said(RightsTable, "who may do what"),
+        response_class=Response,
+    )
+    def get_rights() -> Response:
+        return reply(
+            RightsTable(
+                roles=tuple(
+                    RoleShown(role=role.value, rights=tuple(sorted(rights.of(frozenset({role})))))
+                    for role in Role
+                ),
+                rights=tuple(
+                    RightShown(
+                        right=right.value,
+                        words=grant.words,
+                        roles=tuple(role.value for role in Role if role in grant.roles),
+                        approved_by=tuple(role.value for role in Role if role in grant.approved_by),
+                    )
+                    for right, grant in RIGHTS.items()
+                ),
+            )
+        )
 
     return router
 

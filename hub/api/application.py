@@ -13,7 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from contract.true_people import TruePeople
-from hub.api import accounts, acting, approving, channels, entering, exercise, exporting, page, reading
+from hub.api import (
+    accounts,
+    acting,
+    approving,
+    channels,
+    entering,
+    exercise,
+    exporting,
+    page,
+    reading,
+    vouched,
+)
 from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
 from hub.api.guard import Access, Guard, content_policy
@@ -25,6 +36,7 @@ from hub.judge import Judge
 from hub.live import LiveFeed
 from hub.monitor import Monitor
 from hub.notify.settings import Notifications
+from hub.oidc.settings import Oidc
 from hub.people.people import People
 from hub.people.refused import Refused
 from hub.records import Records
@@ -51,6 +63,7 @@ def application(
     people: People,
     taking_out: TakingOut,
     url: str,
+    oidc: Oidc | None,
     version: str,
     keeping: APIRouter,
 ) -> Guard:
@@ -83,7 +96,14 @@ def application(
     app.include_router(accounts.own_routes(people=people, site=site.site))
     if not access.open:
         turn = entering.Turn(people)
-        app.include_router(entering.routes(people=people, access=access, site=site.site, turn=turn))
+        outside = None if oidc is None else vouched.Outside(oidc, people)
+        app.include_router(
+            entering.routes(
+                people=people, access=access, site=site.site, turn=turn, root=root, outside=outside
+            )
+        )
+        if outside is not None:
+            app.include_router(vouched.routes(outside=outside, people=people, access=access))
         app.include_router(accounts.routes(people=people, access=access, site=site.site, url=url, turn=turn))
     app.include_router(keeping)
     if truth is not None:

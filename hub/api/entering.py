@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from html import escape
-from typing import Annotated, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contract.instants import from_ms
 from hub.api.allowed import ACTOR, ADDRESS, HELD, acting, anyone
-from hub.api.answers import Problem, done, reply, said
+from hub.api.answers import Problem, reply, said
 from hub.api.guard import LOGIN_PATH, Access
-from hub.api.people_answers import LinkShown, Me
+from hub.api.people_answers import GoTo, LinkShown, Me, WaysIn
 from hub.people.actor import Actor
 from hub.people.links import PATH as LINK_PATH
 from hub.people.passwords import LENGTH_MIN, WAITING_MAX
@@ -26,36 +27,14 @@ from hub.people.secret import form_token
 from hub.people.users import User
 from hub.rights import RIGHTS, Right
 
+if TYPE_CHECKING:
+    from hub.api.vouched import Outside
+
 Text = Annotated[str, Field(max_length=400)]
 _T = TypeVar("_T")
 
-LOGIN_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Esplanade: log in</title>
-<h1>Esplanade</h1>
-{problem}
-<form method="post" action="/login">
-<p><label>Login name <input name="login" autocomplete="username" autocapitalize="none" required autofocus></label>
-<p><label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<p><button>Log in</button>
-</form>
-</html>
-"""
-LINK_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Esplanade: set a password</title>
-<h1>Esplanade</h1>
-{problem}
-<form method="post" action="/link">
-<p><label>Code: what stands behind the # in your link <input name="secret" autocomplete="off" required></label>
-<p><label>Login name (for the first administrator only) <input name="login" autocomplete="username"></label>
-<p><label>Name to show (for the first administrator only) <input name="display" autocomplete="name"></label>
-<p><label>New password, at least {length} characters
-<input name="password" type="password" autocomplete="new-password" required></label>
-<p><button>Set the password</button>
-</form>
-</html>
-"""
+PROBLEM = "<!-- problem -->"
+LENGTH = "{length}"
 
 
 class _Body(BaseModel):
@@ -138,8 +117,12 @@ def me(actor: Actor, *, site: str, user: User | None, held: str | None) -> Me:
     )
 
 
-def routes(*, people: People, access: Access, site: str, turn: Turn) -> APIRouter:
+def routes(
+    *, people: People, access: Access, site: str, turn: Turn, root: Path, outside: Outside | None
+) -> APIRouter:
+    """`root`: where the pages lie. `outside`: OpenID Connect, where it is set."""
     router = APIRouter()
+    login_html, link_html = (_html(root / name) for name in ("login.html", "link.html"))
     way_in = [anyone("the way in")]
 
     def entered(found: Entered) -> Response:
@@ -157,12 +140,28 @@ def routes(*, people: People, access: Access, site: str, turn: Turn) -> APIRoute
         enter = partial(people.enter, body.login, body.password, where=where_from(request))
         return entered(await turn(enter))
 
-    @router.delete("/api/v1/session", status_code=204, responses=done("out"), response_class=Response)
-    def log_out(actor: Annotated[Actor, Depends(acting(Right.OWN))]) -> Response:
-        people.leave(actor)
-        response = Response(status_code=204)
+    @router.delete("/api/v1/session", responses=said(GoTo, "out"), response_class=Response)
+    async def log_out(actor: Annotated[Actor, Depends(acting(Right.OWN))]) -> Response:
+        await asyncio.to_thread(people.leave, actor)
+        go = None if outside is None or actor.session is None else await outside.sign_out(actor.session)
+        response = reply(GoTo(go=go))
         drop_cookie(response, access)
         return response
+
+    @router.get(
+        "/api/v1/ways-in",
+        dependencies=way_in,
+        responses=said(WaysIn, "how people enter"),
+        response_class=Response,
+    )
+    def ways_in() -> Response:
+        return reply(
+            WaysIn(
+                passwords="all" if people.passwords_for is None else "few",
+                button=None if outside is None else outside.oidc.button,
+                password_length_min=LENGTH_MIN,
+            )
+        )
 
     @router.post(
         "/api/v1/links/look",
@@ -196,7 +195,7 @@ def routes(*, people: People, access: Access, site: str, turn: Turn) -> APIRoute
     def login_page(request: Request) -> Response:
         if getattr(request.state, ACTOR) is not None:
             return Response(status_code=303, headers={"Location": "/"})
-        return _page(LOGIN_PAGE)
+        return _page(login_html)
 
     @router.post(LOGIN_PATH, dependencies=way_in, include_in_schema=False, response_class=Response)
     async def login_form(request: Request) -> Response:
@@ -204,11 +203,11 @@ def routes(*, people: People, access: Access, site: str, turn: Turn) -> APIRoute
         enter = partial(
             people.enter, form.get("login", ""), form.get("password", ""), where=where_from(request)
         )
-        return await _through_form(LOGIN_PAGE, enter)
+        return await _through_form(login_html, enter)
 
     @router.get(LINK_PATH, dependencies=way_in, include_in_schema=False, response_class=Response)
     def link_page() -> Response:
-        return _page(LINK_PAGE)
+        return _page(link_html)
 
     @router.post(LINK_PATH, dependencies=way_in, include_in_schema=False, response_class=Response)
     async def link_form(request: Request) -> Response:
@@ -221,7 +220,7 @@ def routes(*, people: People, access: Access, site: str, turn: Turn) -> APIRoute
             display=form.get("display") or None,
             where=where_from(request),
         )
-        return await _through_form(LINK_PAGE, use)
+        return await _through_form(link_html, use)
 
     async def _through_form(page: str, do: Callable[[], Entered]) -> Response:
         try:
@@ -241,10 +240,16 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in parse_qs(body, max_num_fields=20).items()}
 
 
+def _html(path: Path) -> str:
+    return path.read_text(encoding="utf-8").replace(LENGTH, str(LENGTH_MIN))
+
+
 def _page(page: str, refused: Refused | None = None) -> Response:
-    problem = "" if refused is None else f"<p role=alert>{escape(refused.problem)}; {escape(refused.do)}.</p>"
+    problem = (
+        "" if refused is None else f'<p class="problem">{escape(refused.problem)}; {escape(refused.do)}.</p>'
+    )
     return Response(
-        page.format(problem=problem, length=LENGTH_MIN),
+        page.replace(PROBLEM, problem),
         status_code=200 if refused is None else STATUS[refused.kind],
         headers=waiting(refused),
         media_type="text/html",

@@ -32,6 +32,20 @@ class Me(Struct, frozen=True, kw_only=True):
     has_password: bool
 
 
+class WaysIn(Struct, frozen=True, kw_only=True):
+    """How people enter. `passwords`: all, few (others are vouched for). `button`: of OpenID Connect, or null."""
+
+    passwords: str
+    button: str | None
+    password_length_min: int
+
+
+class GoTo(Struct, frozen=True, kw_only=True):
+    """Where the browser goes next; null: nowhere else than the way in."""
+
+    go: str | None
+
+
 class UserShown(Struct, frozen=True, kw_only=True):
     """`state`: active, invited (no password yet), disabled. `elsewhere`: who vouches for them, as OpenID Connect."""
 
@@ -165,6 +179,8 @@ class ApprovalAnswer(Struct, frozen=True, kw_only=True):
 
 PEOPLE_ANSWERS: tuple[type, ...] = (
     Me,
+    WaysIn,
+    GoTo,
     UserList,
     UserAnswer,
     LinkAnswer,

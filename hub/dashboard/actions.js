@@ -1,6 +1,8 @@
 /** What the operator does: asks for what is missing, tells the hub, shows its refusal. */
 
 import { api } from "./api.js";
+import { P } from "./people/text.js";
+import { who } from "./people/who.js";
 import { placeName } from "./places.js";
 import { settings } from "./settings.js";
 import { KIND_WORDS, T } from "./text.js";
@@ -10,6 +12,15 @@ const MOTOR_KINDS = ["car", "bus", "truck", "motorcycle"];
 const SHELF_MINUTES = [10, 30, 60];
 const PERMIT_MINUTES = [15, 60, 240];
 const SERVICE_MINUTES = [30, 120, 480];
+
+const NEEDS = {
+  acknowledge: ["alert.handle"],
+  shelve: ["alert.handle"],
+  unshelve: ["alert.handle"],
+  close: ["alert.handle"],
+  permit: ["permit.grant"],
+  service: ["rule.out-of-service", "rule.high-off"],
+};
 
 export class Actions {
   constructor({ feed, ask, site }) {
@@ -24,6 +35,8 @@ export class Actions {
     if (what === "settings") return this.settings();
     if (this.feed.phase !== "live") return null;
     if (what === "acknowledge" && alert.handling !== "unacknowledged") return null;
+    if (!NEEDS[what].some((right) => who.may(right))) return null;
+    if (!who.open) return this[what](alert, null);
     const by = await this.operator();
     return by ? this[what](alert, by) : null;
   }
@@ -90,21 +103,26 @@ export class Actions {
   }
 
   async service(alert, by) {
+    let waits = null;
     await this.ask({
       title: T.serviceTitle,
       subject: `${alert.rule}, ${alert.subject}`,
       why: T.serviceWhy,
       fields: [minutesField(SERVICE_MINUTES), reasonField()],
       submit: T.service,
-      run: (v) => api.outOfService(alert.rule, alert.subject, by, Number(v.minutes), v.reason.trim()),
+      run: async (v) => {
+        const answer = await api.outOfService(alert.rule, alert.subject, by, Number(v.minutes), v.reason.trim());
+        waits = answer.approval ?? null;
+      },
     });
+    if (waits) await this.ask({ title: T.serviceTitle, subject: waits.summary, why: P.waitsForSecond, fields: [] });
   }
 
   async settings() {
     const answer = await this.ask({
       title: T.settingsTitle,
       fields: [
-        { name: "operator", label: T.name, type: "text", value: settings.get("operator") },
+        ...(who.open ? [{ name: "operator", label: T.name, type: "text", value: settings.get("operator") }] : []),
         { name: "language", label: T.language, type: "choice", options: languages(), value: settings.get("language") },
         { name: "autoOpen", label: T.autoOpen, type: "yes", value: settings.get("autoOpen") },
         { name: "keys", label: T.keysOn, type: "yes", value: settings.get("keys") },
@@ -113,22 +131,10 @@ export class Actions {
       submit: T.save,
     });
     if (!answer) return;
-    settings.set("operator", answer.operator.trim());
+    if (who.open) settings.set("operator", answer.operator.trim());
     settings.set("autoOpen", answer.autoOpen);
     settings.set("language", answer.language ?? "");
     settings.set("keys", answer.keys);
-  }
-
-  /** Asks for the hub's token and hands it in; the hub answers with a cookie that this page cannot read. */
-  async enter() {
-    await this.ask({
-      title: T.enterTitle,
-      why: T.enterWhy,
-      fields: [{ name: "token", label: T.token, type: "password", required: true }],
-      submit: T.enter,
-      run: (v) => api.enter(v.token.trim()),
-    });
-    this.feed.reconnect();
   }
 
   #put(answer) {

@@ -8,6 +8,7 @@ import { duration, figure, toMs, unitWords } from "./format.js";
 import { placeBesideTitle, saysItsNumbers } from "./places.js";
 import { aside, waits } from "./scale.js";
 import { severitySign } from "./signs.js";
+import { who } from "./people/who.js";
 import { CONDITION_WORDS, T } from "./text.js";
 import { videoLink } from "./video.js";
 import { told } from "./words.js";
@@ -88,9 +89,10 @@ class AlertCard extends PageElement {
     const { alert, stale } = this;
     return html`
       ${alert.handling === "unacknowledged"
-        ? html`<button class="main acknowledge" ?disabled=${stale} @click=${this.#do("acknowledge")} aria-keyshortcuts="a">${T.acknowledge}</button>`
+        ? html`<button class="main acknowledge" ?disabled=${stale || !who.may("alert.handle")} title=${who.reason("alert.handle")} @click=${this.#do("acknowledge")} aria-keyshortcuts="a">${T.acknowledge}</button>`
         : nothing}
-      ${videoLink(alert.vms_url, T.look, "button look")}`;
+      ${videoLink(alert.vms_url, T.look, "button look")}
+      ${alert.handling === "unacknowledged" && who.reason("alert.handle") ? html`<p class="may-not">${who.reason("alert.handle")}</p>` : nothing}`;
   }
 
   #more() {
@@ -127,13 +129,15 @@ class AlertCard extends PageElement {
   #rarer() {
     const { alert, stale } = this;
     const held = alert.severity === "high" && alert.condition !== "returned";
+    const handle = who.may("alert.handle");
+    const service = who.may("rule.out-of-service") || who.may("rule.high-off");
     return html`
-      ${alert.handling === "shelved"
+      ${!handle ? nothing : alert.handling === "shelved"
         ? html`<button ?disabled=${stale} @click=${this.#do("unshelve")}>${T.unshelve}</button>`
         : html`<button ?disabled=${stale || held} title=${held ? T.highNotShelved : ""} @click=${this.#do("shelve")}>${T.shelve}</button>`}
-      <button ?disabled=${stale} @click=${this.#do("close")}>${T.close}</button>
-      ${alert.rule.startsWith("vehicle.") ? html`<button ?disabled=${stale} @click=${this.#do("permit")}>${T.permit}</button>` : nothing}
-      <button ?disabled=${stale} @click=${this.#do("service")}>${T.service}</button>`;
+      ${handle ? html`<button ?disabled=${stale} @click=${this.#do("close")}>${T.close}</button>` : nothing}
+      ${alert.rule.startsWith("vehicle.") && who.may("permit.grant") ? html`<button ?disabled=${stale} @click=${this.#do("permit")}>${T.permit}</button>` : nothing}
+      ${service ? html`<button ?disabled=${stale} @click=${this.#do("service")}>${T.service}</button>` : nothing}`;
   }
 }
 

@@ -11,6 +11,8 @@ import { Feed } from "./feed.js";
 import { clockIn } from "./format.js";
 import "./header.js";
 import { listenToKeys } from "./keys.js";
+import { P } from "./people/text.js";
+import { who } from "./people/who.js";
 import { placeName } from "./places.js";
 import "./plan.js";
 import "./queue.js";
@@ -23,10 +25,13 @@ import { SEVERITY_WORDS, T } from "./text.js";
 import "./timeline.js";
 import { told, words } from "./words.js";
 
+const APPROVALS_EVERY_MS = 10_000;
+const TO_SIGN_IN_MS = 5000; // the tone sounds and the banner is read first
+
 class App extends PageElement {
   static properties = {
     site: { state: true }, problem: { state: true }, zone: { state: true }, alert: { state: true },
-    camera: { state: true }, opened: { state: true }, tab: { state: true }, announcement: { state: true },
+    camera: { state: true }, opened: { state: true }, tab: { state: true }, announcement: { state: true }, approvals: { state: true },
   };
 
   constructor() {
@@ -44,6 +49,7 @@ class App extends PageElement {
     this.actions = new Actions({ feed: this.feed, ask: (spec) => this.querySelector("esp-ask").ask(spec), site: () => this.site });
     this.known = null;
     this.second = 0;
+    this.approvals = 0;
   }
 
   connectedCallback() {
@@ -64,6 +70,10 @@ class App extends PageElement {
     this.addEventListener("show-tab", (event) => (this.tab = event.detail.tab));
     this.addEventListener("do", (event) => this.actions.run(event.detail.what, event.detail.alert));
     this.addEventListener("sound", () => this.#toggleSound());
+    this.addEventListener("desk", (event) => this.#desk(event.detail.tab));
+    this.addEventListener("approvals-changed", () => this.#countApprovals());
+    who.addEventListener("change", () => this.requestUpdate());
+    document.addEventListener("signed-out", () => this.#signedOut());
     this.#enter();
   }
 
@@ -94,11 +104,14 @@ class App extends PageElement {
 
   async #enter() {
     try {
+      await who.load();
+      // what somebody chose on another machine counts here too; main.js fetches it
+      if (who.me.language) settings.set("language", who.me.language);
       this.site = await api.site();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.problem = error.message;
-      if (error.status === 401 || error.status === 403) await this.actions.enter();
+      if (error.status === 401) return;
       setTimeout(() => this.#enter(), 2000);
       return;
     }
@@ -106,6 +119,39 @@ class App extends PageElement {
     this.clock = clockIn(this.site.time_zone);
     this.zone ??= this.site.zones[0]?.id ?? null;
     this.feed.start();
+    this.#countApprovals();
+    setInterval(() => this.feed.phase === "live" && this.#countApprovals(), APPROVALS_EVERY_MS);
+  }
+
+  /** Those that this person may decide. */
+  async #countApprovals() {
+    if (!who.me.approves.length || !who.may("approvals.look")) return;
+    try {
+      this.approvals = (await api.approvals(true)).approvals.filter((one) => one.may_decide).length;
+    } catch (error) {
+      console.info(`approvals could not be read: ${error.message}`);
+    }
+  }
+
+  /** The dialog about people; its parts are loaded when it is first opened. */
+  async #desk(tab) {
+    await import("./people/desk.js");
+    await this.updateComplete;
+    await this.querySelector("esp-desk").show(tab);
+  }
+
+  /** The session is over: not live at once, said in words and by a tone, then the way in. */
+  #signedOut() {
+    if (this.feed.ended) return;
+    if (!this.site) {
+      location.replace("/login");
+      return;
+    }
+    this.siren.sound(false);
+    this.feed.end();
+    this.second = null; // no tick comes any more: header and banner are drawn this once
+    this.requestUpdate();
+    setTimeout(() => location.assign("/login#over"), TO_SIGN_IN_MS);
   }
 
   #changed() {
@@ -130,16 +176,13 @@ class App extends PageElement {
     const stale = this.feed.phase === "stale";
     document.documentElement.classList.toggle("stale", stale);
     if (stale) this.siren.once();
-    this.announcement = stale ? T.announceStale : T.announceLive;
+    this.announcement = this.feed.ended ? P.overTitle : stale ? T.announceStale : T.announceLive;
     this.requestUpdate();
   }
 
   async #lost() {
-    try {
-      await api.site();
-    } catch (error) {
-      if (error.status === 401) await this.actions.enter();
-    }
+    // a session that is over answers 401, and says so by "signed-out"
+    await api.me().catch((error) => console.info(error.message));
     this.requestUpdate();
   }
 
@@ -178,7 +221,7 @@ class App extends PageElement {
     const stale = feed.phase === "stale";
     return html`
       <esp-header .feed=${feed} .tick=${this.second} .site=${site} .clock=${clock} .siren=${this.siren}
-        .sound=${this.siren.state} .operator=${settings.get("operator")}></esp-header>
+        .sound=${this.siren.state} .operator=${settings.get("operator")} .approvals=${this.approvals} .me=${who.me}></esp-header>
       <esp-banner .feed=${feed} .tick=${this.second} .site=${site} .clock=${clock}></esp-banner>
       <main>
         <esp-queue .alerts=${this.alerts} .site=${site} .cameras=${state.cameras} .zones=${state.zones} .clock=${clock}
@@ -193,6 +236,7 @@ class App extends PageElement {
           .now=${now}></esp-side>
       </main>
       <div class="spoken" role="alert">${this.announcement}</div>
+      <esp-desk .stale=${stale} .waiting=${state.alerts.filter(waits).length} .clock=${clock} .now=${now}></esp-desk>
       <esp-ask></esp-ask>`;
   }
 }

@@ -3,6 +3,9 @@
 import { html, nothing } from "lit";
 import { PageElement } from "./element.js";
 import { duration } from "./format.js";
+import { P } from "./people/text.js";
+import { who } from "./people/who.js";
+import { settings } from "./settings.js";
 import { T } from "./text.js";
 import { told } from "./words.js";
 
@@ -17,6 +20,10 @@ class Banner extends PageElement {
 
   #stale() {
     const { feed, clock } = this;
+    if (feed.ended) {
+      return html`<p class="banner dead" role="alert"><strong>${P.overTitle}</strong>
+        <span>${P.overWhy} ${settings.get("sound") ? P.overSound : ""}</span> <a class="button" href="/login#over">${P.signIn}</a></p>`;
+    }
     if (feed.phase === "live") return nothing;
     if (feed.phase === "connecting") return html`<p class="banner note" role="status">${T.connecting}</p>`;
     const never = feed.state.seq === null;
@@ -40,7 +47,7 @@ class Banner extends PageElement {
 
   #assessment() {
     const { assessment } = this.site;
-    const notes = [];
+    const notes = who.open ? [P.openBanner] : [];
     if (this.feed.state.hub?.clock === "media") notes.push(T.media);
     if (!assessment) notes.push(T.noAssessment);
     else if (assessment.synthetic) notes.push(T.synthetic);

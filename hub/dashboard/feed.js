@@ -27,6 +27,7 @@ export class Feed extends EventTarget {
     this.state = NOTHING;
     this.phase = "connecting";
     this.attempts = 0;
+    this.ended = false;
   }
 
   start() {
@@ -55,6 +56,13 @@ export class Feed extends EventTarget {
     return Math.max(Date.now() - this.#heardAt, performance.now() - this.#heardTicks, 0);
   }
 
+  /** Nobody is signed in any more: at once the page is not live, and it asks no further. */
+  end() {
+    this.ended = true;
+    this.stop();
+    this.#become("stale");
+  }
+
   /** Takes in an alert as a POST answered it, before the stream says the same. */
   put(alert) {
     this.state = withAlert(this.state, alert);
@@ -63,7 +71,7 @@ export class Feed extends EventTarget {
 
   /** Tries again at once, if it was ever started. */
   reconnect() {
-    if (this.#timer === null) return;
+    if (this.#timer === null || this.ended) return;
     clearTimeout(this.#retry);
     this.#source?.close();
     this.#connect();

@@ -2,12 +2,14 @@
 
 import { html, nothing } from "lit";
 import { PageElement } from "./element.js";
+import { P } from "./people/text.js";
+import { who } from "./people/who.js";
 import { T } from "./text.js";
 
 class Header extends PageElement {
   static properties = {
     feed: { attribute: false }, tick: { attribute: false }, site: { attribute: false }, clock: { attribute: false },
-    siren: { attribute: false }, sound: { attribute: false }, operator: { attribute: false },
+    siren: { attribute: false }, sound: { attribute: false }, operator: { attribute: false }, approvals: { attribute: false }, me: { attribute: false },
   };
 
   render() {
@@ -23,8 +25,12 @@ class Header extends PageElement {
       </div>
       <ul class="health" aria-label=${T.hub}>${this.#health()}</ul>
       ${this.#sound()}
-      <button class="quiet operator" @click=${() => this.tell("do", { what: "operator" })}>
-        ${this.operator ? T.operator(this.operator) : T.noOperator}</button>
+      ${this.approvals ? html`<button class="approvals-wait" @click=${() => this.tell("desk", { tab: "approvals" })}>
+        ${P.approvalsWait(this.approvals)}</button>` : nothing}
+      ${who.open ? html`<button class="quiet operator" @click=${() => this.tell("do", { what: "operator" })}>
+        ${this.operator ? T.operator(this.operator) : T.noOperator}</button>` : nothing}
+      ${who.me ? html`<button class="quiet account" aria-haspopup="dialog" aria-label=${P.account(who.me.display || P.openTitle)}
+        @click=${() => this.tell("desk", { tab: "you" })}>${who.open ? P.you : who.me.display}</button>` : nothing}
       <button class="quiet" @click=${() => this.tell("do", { what: "settings" })}>${T.settings}</button>
     </header>`;
   }

@@ -1,7 +1,7 @@
 /** The heat map: one canvas under the zones. Ground that is not observed is hatched, never coloured. */
 
-import * as L from "leaflet";
 import { decimal } from "./format.js";
+import { L } from "./leaflet.js";
 import { HEAT_BOUNDS, heatClass } from "./scale.js";
 
 const FIGURE_MIN_PX = 26;

@@ -1,6 +1,6 @@
 /** What stands on the plan: vehicles, cameras, zone labels, alert places. Shapes first, colour second. */
 
-import * as L from "leaflet";
+import { L } from "./leaflet.js";
 import { html, nothing, render, svg } from "lit";
 import { count } from "./format.js";
 import { levelKey } from "./scale.js";

@@ -1,6 +1,6 @@
 /** The plan of the site in site metres: no tiles, no outside request. */
 
-import * as L from "leaflet";
+import { L } from "./leaflet.js";
 import { html } from "lit";
 import { PageElement } from "./element.js";
 import { HeatLayer } from "./heat.js";

@@ -72,7 +72,7 @@ class Attempts:
                     Reason.NOT_BEGUN_HERE,
                     "this sign-in was not begun in this browser, was used before, or is older than ten minutes",
                     "begin again on the sign-in page; if it happens each time, see that people open the hub under "
-                    "the name in oidc.hub, and that cookies are allowed",
+                    "the name in http.url, and that cookies are allowed",
                 )
             del self._waiting[state]
         return attempt

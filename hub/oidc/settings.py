@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from hub.oidc.trouble import Reason, SignInFailed
 
-RETURN_PATH = "/sign-in/oidc/return"
-BEGIN_PATH = "/sign-in/oidc"
-SIGNED_OUT_PATH = "/sign-in"
+RETURN_PATH = "/login/oidc/return"
+BEGIN_PATH = "/login/oidc"
+SIGNED_OUT_PATH = "/login"
+BUTTON = "Sign in with the town's account"
+SCOPES = ("openid", "profile", "email")
 SKEW_S = 60  # [E] how far the provider's clock may be off
 GROUPS_SHOWN = 20
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -39,8 +41,8 @@ class Oidc:
     client_id: str
     client_secret: str | None
     hub: str
-    button: str = "Sign in with the town's account"
-    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    button: str = BUTTON
+    scopes: tuple[str, ...] = SCOPES
     groups_claim: str = "groups"
     name_claim: str = "preferred_username"
     grants: Mapping[str, Grant] = field(default_factory=dict)
@@ -50,17 +52,17 @@ class Oidc:
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the key."""
-        for key, value in (("issuer", self.issuer), ("hub", self.hub)):
+        for key, value in (("oidc.issuer", self.issuer), ("url", self.hub)):
             parts = urlsplit(value)
             if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-                raise ValueError(f"oidc.{key} {value}: it must begin with https:// (http only on 127.0.0.1)")
+                raise ValueError(f"{key} {value}: it must begin with https:// (http only on 127.0.0.1)")
             if parts.query or parts.fragment or not parts.hostname:
                 raise ValueError(
-                    f"oidc.{key} {value}: an address without ? and #, such as https://login.town.example"
+                    f"{key} {value}: an address without ? and #, such as https://login.town.example"
                 )
         if urlsplit(self.hub).path not in ("", "/"):
             raise ValueError(
-                f"oidc.hub {self.hub}: only scheme, name and port, such as https://esplanade.town.example"
+                f"url {self.hub}: only scheme, name and port, such as https://esplanade.town.example"
             )
         if "openid" not in self.scopes:
             raise ValueError(

@@ -52,8 +52,13 @@ class People:
         lifetimes: Lifetimes | None = None,
         passwords: Passwords | None = None,
         attempts: Attempts | None = None,
+        passwords_for: frozenset[str] | None = None,
     ) -> None:
-        """Raises sqlite3.Error. The store has brought the database up to date."""
+        """`passwords_for`: the only login names that may use a password (None: all); the others are vouched for.
+
+        Raises sqlite3.Error. The store has brought the database up to date.
+        """
+        self.passwords_for = passwords_for
         self.db = PeopleDatabase(path)
         self.clock = clock
         self.passwords = passwords or Passwords()
@@ -81,6 +86,7 @@ class People:
     def enter(self, login: str, password: str, *, where: From) -> Entered:
         """With a password. Raises Refused: one answer, after as long a time, whatever was wrong with it."""
         name = login.strip().lower()[:80]
+        self._refuse_password(name)
         with self.attempts.login(name, where.address) as attempt:
             user = self.users.proven(name, password)
             if user is None:
@@ -119,9 +125,19 @@ class People:
         self, secret: str, *, password: str, login: str | None, display: str | None, where: From
     ) -> Entered:
         """Raises Refused."""
-        self.look_at_link(secret, where=where)
+        found = self.look_at_link(secret, where=where)
+        self._refuse_password((found.login or login or "").strip().lower())
         user = self.links.use(secret, password=password, login=login, display=display)
         return self.enter_as(user, where=where, how="link")
+
+    def _refuse_password(self, name: str) -> None:
+        """Says the same of every name that is not on the list, whether there is such a user or not."""
+        if self.passwords_for is not None and name not in self.passwords_for:
+            raise Refused(
+                "forbidden",
+                f"passwords are for emergencies here, and not for {name or 'this name'}",
+                "use the town's account; who may use a password is set in http.oidc.passwords_for",
+            )
 
     def leave(self, actor: Actor) -> None:
         """Ends the session that asks."""

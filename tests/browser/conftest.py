@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
 from contract import topics
 from contract.geometry import GridFrame, GroundGrid
@@ -24,6 +25,8 @@ from contract.instants import from_ms
 from contract.messages import AgentStatus, Reading, VehicleTrack
 from deploy.demo import broker
 from deploy.demo.parts import Part
+
+expect.set_options(timeout=20_000)  # a loaded machine is slow; nothing waits longer than it takes
 
 SITE, AGENT = "harbour", "box"
 CAMERAS = {
@@ -188,7 +191,7 @@ class Harbour:
         deadline = time.monotonic() + 30
         while True:
             try:
-                self.get("/api/v1/site")
+                urllib.request.urlopen(self.url + "/static/main.js", timeout=5).close()
                 return
             except OSError:
                 if not self.hub.running or time.monotonic() > deadline:
@@ -196,24 +199,21 @@ class Harbour:
                 time.sleep(0.1)
 
 
-@pytest.fixture
-def harbour(
-    tmp_path: Path, require_part: Callable[[str, object, str], None], free_port: Callable[[], int]
-) -> Iterator[Harbour]:
-    require_part("nats-server", broker.find_nats_server(), "run `make setup`")
-    with broker.NatsServer(tmp_path) as server:
-        port = free_port()
-        (tmp_path / "site.yaml").write_text(json.dumps(SITE_FILE), encoding="utf-8")
-        (tmp_path / "assessment.yaml").write_text(json.dumps(ASSESSMENT_FILE), encoding="utf-8")
+@contextmanager
+def running_town(folder: Path, http: dict[str, Any], port: int) -> Iterator[Harbour]:
+    """A broker, cameras and a hub with these `http` settings."""
+    with broker.NatsServer(folder) as server:
+        (folder / "site.yaml").write_text(json.dumps(SITE_FILE), encoding="utf-8")
+        (folder / "assessment.yaml").write_text(json.dumps(ASSESSMENT_FILE), encoding="utf-8")
         config = {
             "site": "site.yaml",
             "assessment": "assessment.yaml",
             "database": "hub.sqlite",
             "broker": {"host": broker.HOST, "port": server.port},
-            "http": {"host": broker.HOST, "port": port},
+            "http": {"host": broker.HOST, "port": port, **http},
         }
-        (tmp_path / "hub.yaml").write_text(json.dumps(config), encoding="utf-8")
-        hub = Part("hub", [sys.executable, "-m", "hub", "run", str(tmp_path / "hub.yaml")], tmp_path)
+        (folder / "hub.yaml").write_text(json.dumps(config), encoding="utf-8")
+        hub = Part("hub", [sys.executable, "-u", "-m", "hub", "run", str(folder / "hub.yaml")], folder)
         town = Harbour(f"http://{broker.HOST}:{port}", Scene(), hub)
         cameras = Cameras(server.port, town.scene)
         try:
@@ -224,6 +224,16 @@ def harbour(
             cameras.stop()
             hub.stop()
             print(f"the hub's log:\n{hub.tail()}")  # shown when the test fails
+
+
+@pytest.fixture
+def harbour(
+    tmp_path: Path, require_part: Callable[[str, object, str], None], free_port: Callable[[], int]
+) -> Iterator[Harbour]:
+    """The town in open mode, as a demo or an exercise runs it: nobody signs in."""
+    require_part("nats-server", broker.find_nats_server(), "run `make setup`")
+    with running_town(tmp_path, {"login": "none"}, free_port()) as town:
+        yield town
 
 
 @dataclass

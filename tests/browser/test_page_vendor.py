@@ -23,8 +23,9 @@ PAGE = f"""<!doctype html><title>parts</title><link rel="icon" href="data:,">
 <div id="map" class="tall"></div><div id="chart"></div><own-word></own-word>"""
 MAIN = """
 import {LitElement, html} from "lit";
-import * as L from "leaflet";
+import "leaflet";
 import uPlot from "uplot";
+const L = globalThis.leaflet;
 const directives = DIRECTIVES;
 for (const name of directives) await import(`lit/directives/${name}.js`);
 customElements.define("own-word", class extends LitElement {

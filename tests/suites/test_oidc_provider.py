@@ -82,11 +82,11 @@ def test_somebody_signs_in_and_a_code_counts_once(server: OidcProvider) -> None:
         assert end is not None and end.startswith(server.issuer)
         asked = parse_qs(urlsplit(end).query)
         assert asked["id_token_hint"] == [id_token]
-        assert asked["post_logout_redirect_uri"] == [HUB + "/sign-in"]
+        assert asked["post_logout_redirect_uri"] == [HUB + "/login"]
         with pytest.raises(SignInFailed) as again:
             await redeem(provider, attempt, said)
         assert again.value.reason is Reason.CODE_REFUSED
-        assert HUB + "/sign-in/oidc/return" in again.value.do
+        assert HUB + "/login/oidc/return" in again.value.do
 
     asyncio.run(go())
 

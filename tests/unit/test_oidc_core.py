@@ -201,7 +201,7 @@ def _plain(oidc: Oidc) -> dict[str, Any]:
     [
         ({"issuer": "http://login.town.example"}, "https"),
         ({"hub": "http://esplanade.town.example"}, "https"),
-        ({"hub": "https://town.example/esplanade"}, "oidc.hub"),
+        ({"hub": "https://town.example/esplanade"}, "only scheme, name and port"),
         ({"issuer": "login.town.example"}, "https"),
         ({"issuer": "https://login.town.example/?x=1"}, "oidc.issuer"),
         ({"scopes": ("profile",)}, "openid"),
