@@ -28,6 +28,7 @@ from hub.clocks import Clocks
 from hub.config import Settings, read_notifications
 from hub.dispatch import POLL_S, Dispatcher
 from hub.documents import lost_text
+from hub.duty import with_users
 from hub.exports.export import Exports
 from hub.exports.stored import Stored
 from hub.herald import Herald
@@ -127,6 +128,8 @@ class Hub:
             self.people = opened.enter_context(
                 People(settings.database, clock=self._clock, lifetimes=settings.lifetimes)
             )
+            if not settings.open:
+                self.notify = with_users(self.notify, self.people)
             self._wire(assessment, self._clock)
             self.judge.recall()
             self._server = self._new_server()

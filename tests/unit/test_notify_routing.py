@@ -12,12 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.alerts import Event
+from hub.duty import Duty
 from hub.escalation import DEFAULT_LADDERS, Escalation, Ladder, Step
 from hub.notify.desk import Desk
-from hub.notify.directory import BothDirectories, ListedPeople, Person
+from hub.notify.directory import ListedPeople, Person
 from hub.notify.hours import DAYS, Hours, Window
 from hub.notify.letter import DigestBody
 from hub.notify.routing import ChannelFacts, Decision, Policy, Quiet, Route, Tell, Verdict, Why, plan
+from hub.people.users import User
+from hub.rights import Role
 from tests.kit.alerting import ALERT, happened
 
 BUCHAREST = ZoneInfo("Europe/Bucharest")
@@ -291,17 +294,32 @@ def test_a_town_without_a_policy_tells_nobody() -> None:
     assert Desk(policy=Policy(), directory=PEOPLE).take(happened(NOON, "escalate", escalation=2)) == ()
 
 
-def test_two_directories() -> None:
-    users = ListedPeople(
-        [
-            Person(name="ana", roles=frozenset({"supervisor"})),
-            Person(name="mia", roles=frozenset({"operator"})),
-        ]
-    )
-    both = BothDirectories(users, PEOPLE)
-    assert [one.name for one in both.with_role("operator", "plaza")] == ["ion", "mia"]
-    assert [one.name for one in both.with_role("supervisor", "plaza")] == ["ana", "eva"]
-    assert both.person("ted") == TED
+def test_an_account_goes_over_what_the_file_says_of_the_same_person() -> None:
+    def user(login: str, role: Role, **more: Any) -> User:
+        fields: dict[str, Any] = {
+            "id": 1, "display": login.title(), "sites": None, "language": None, "has_password": True,
+            "disabled": False, "created_ms": 0,
+        }  # fmt: skip
+        return User(login=login, roles=frozenset({role}), **(fields | more))
+
+    users = [
+        user("ana", Role.SUPERVISOR),
+        user("ion", Role.OPERATOR, disabled=True),
+        user("mia", Role.OPERATOR, language="lt"),
+        user("ted", Role.TECHNICIAN, sites=frozenset({"plaza"})),
+    ]
+    duty = Duty(users=lambda: users, listed=PEOPLE)
+    assert [one.name for one in duty.with_role("operator", "plaza")] == ["mia"]
+    assert [one.name for one in duty.with_role("supervisor", "plaza")] == ["ana", "eva"]
+    assert [one.name for one in duty.with_role("technician", "plaza")] == ["lea", "ted"]
+    ana = duty.person("ana")
+    assert ana is not None
+    assert (ana.display, ana.email, ana.language, ana.shifts) == ("Ana", "ana@town.example", "ro", ("day",))
+    assert duty.person("ion") is None
+    assert duty.person("eva") == EVA
+    # an account that nobody gave an address is left out, and says so
+    found = plan(policy(CONTROL_ROOM), duty, happened(NOON))
+    assert why(found) == {"person:mia": Why.NO_ADDRESS}
 
 
 # --- whatever the week brings ---------------------------------------------------------------------------------------
