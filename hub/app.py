@@ -29,6 +29,7 @@ from hub.clocks import Clocks
 from hub.config import Settings, read_notifications
 from hub.dispatch import POLL_S, Dispatcher
 from hub.documents import lost_text
+from hub.duty import with_users
 from hub.exports.export import Exports
 from hub.exports.stored import Stored
 from hub.herald import Herald
@@ -134,6 +135,8 @@ class Hub:
                     passwords_for=settings.passwords_for,
                 )
             )
+            if not settings.open:
+                self.notify = with_users(self.notify, self.people)
             self._wire(assessment, self._clock)
             self.judge.recall()
             self._server = self._new_server()

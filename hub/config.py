@@ -399,6 +399,7 @@ def read_notifications(found: Settings, site: Site) -> Notifications:
             ),
             media=found.media,
             webhooks=found.webhooks,
+            page=found.listen.outside,
             secret=lambda name, key: _secret(at(name), key),
             file=lambda name, key: _file(at(name), key),
         )

@@ -7,7 +7,7 @@ import getpass
 import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +24,15 @@ from hub.alerts import Event
 from hub.audit import AuditEntry
 from hub.config import ConfigError, Settings, read_config, read_notifications, settings
 from hub.dispatch import changed
+from hub.duty import with_users
 from hub.notify import outbox
 from hub.notify.channel import Outcome
 from hub.notify.directory import address_in
-from hub.notify.letter import Draft, TestBody, Writer
+from hub.notify.letter import AskedBody, Draft, Writer
 from hub.notify.outbox import ChannelChange, Counted
-from hub.notify.routing import Decision, Policy, Purpose, Verdict, Why, plan
+from hub.notify.routing import Decision, Policy, Purpose, Verdict, plan
 from hub.notify.settings import Notifications
+from hub.people.people import People
 from hub.rules import family_of, listing
 from hub.site import Site, read_site
 from hub.step import Transition
@@ -97,7 +99,13 @@ def run(asked: argparse.Namespace) -> int:
     """Raises FileError or ConfigError."""
     found = settings(read_config(asked.config), folder=asked.config.resolve().parent, file=asked.config)
     site = read_site(found.site)
-    done: int = asked.notify(asked, Place(found, site, read_notifications(found, site)))
+    notify = read_notifications(found, site)
+    with ExitStack() as opened:
+        if not found.open and found.database.is_file():
+            _database(found.database).close()
+            people = opened.enter_context(People(found.database, clock=_now_ms))
+            notify = with_users(notify, people)
+        done: int = asked.notify(asked, Place(found, site, notify))
     return done
 
 
@@ -128,16 +136,14 @@ def _explain(asked: argparse.Namespace, place: Place) -> int:
         then_ms = at_ms + step.after_ms
         print(f"  step {number}, after {step.after_ms / 1000:g} s, {_local(then_ms, zone)}:")
         found = plan(policy, place.notify.people, _escalated(opened, number, then_ms), told=told)
-        _print_decisions(
-            [one for one in found if one.why is not Why.EVENT], place.notify, zone, indent="    "
-        )
+        _print_decisions([one for one in found if one.kept], place.notify, zone, indent="    ")
     if ladder.repeat_ms is not None:
         print(f"  then the last step again every {ladder.repeat_ms / 1000:g} s")
     return 0
 
 
 def _print_decisions(
-    decisions: Sequence[Decision], notify: Notifications, zone: ZoneInfo, indent: str = "  "
+    decisions: Sequence[Decision], notify: Notifications, zone: ZoneInfo, indent: str = ""
 ) -> None:
     for verdict, words in (
         (Verdict.TELL, "told at once"),
@@ -145,15 +151,21 @@ def _print_decisions(
         (Verdict.SKIP, "not told"),
     ):
         found = [one for one in decisions if one.verdict is verdict]
-        if not found and not (verdict is Verdict.TELL and indent == "  "):
+        if not found and verdict is not Verdict.TELL:
             continue
-        print(f"{indent[2:]}{words}:{'' if found else ' nobody'}")
+        print(f"{indent}{words}:{'' if found else ' nobody'}")
         for one in found:
-            name = notify.display(one.recipient)
-            who = name if name == one.recipient.partition(":")[2] else f"{name}, {one.recipient}"
             by = f" by {one.channel} ({one.language})" if one.channel else ""
             until = f", until {_local(one.until_ms, zone)}" if one.until_ms is not None else ""
-            print(f"{indent}{who}{by}{until}: {one.text}")
+            print(f"{indent}  {_who(one.recipient, notify)}{by}{until}: {one.text}")
+
+
+def _who(recipient: str, notify: Notifications) -> str:
+    kind, _, name = recipient.partition(":")
+    if kind in ("role", "group"):
+        return recipient
+    display = notify.display(recipient)
+    return display if display in (name, recipient) else f"{display} ({name})"
 
 
 def _instant_ms(text: str, zone: ZoneInfo) -> int:
@@ -239,7 +251,7 @@ def _test(asked: argparse.Namespace, place: Place) -> int:
             address=address,
             language=policy.language,
             made_ms=now_ms,
-            body=msgspec.json.encode(TestBody(by=by)),
+            body=msgspec.json.encode(AskedBody(by=by)),
         ),
         now_ms=now_ms,
     )

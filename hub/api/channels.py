@@ -18,7 +18,7 @@ from hub.audit import AuditEntry
 from hub.batch import Batch
 from hub.dispatch import Dispatcher, changed
 from hub.judge import Judge
-from hub.notify.letter import TestBody
+from hub.notify.letter import AskedBody
 from hub.notify.outbox import ChannelChange, ChannelRow, Counted, TestOrder
 from hub.notify.routing import Policy
 from hub.notify.settings import Notifications
@@ -171,7 +171,7 @@ def routes(*, judge: Judge, records: Records, notify: Notifications, dispatcher:
                     channel=channel,
                     recipient=recipient,
                     language=policy.language,
-                    body=msgspec.json.encode(TestBody(by=by)),
+                    body=msgspec.json.encode(AskedBody(by=by)),
                 )
             )
             batch.audit.append(

@@ -75,7 +75,7 @@ class Channel(Protocol):
     def send(self, letter: Letter) -> Attempt: ...
 
     def close(self) -> None:
-        """Cuts off a try that is under way; from any thread."""
+        """Cuts off a try that is under way, where that can be done; else it ends by its own timeout. Any thread."""
 
 
 def error_text(text: str) -> str:

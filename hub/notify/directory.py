@@ -1,7 +1,7 @@
 """Who there is to tell: people with their roles, languages and addresses.
 
-`Directory` is what routing asks for. `ListedPeople` is the one from the hub's configuration file; the hub's users are
-another (hub.notify.users).
+`Directory` is what routing asks for. `ListedPeople` is the one from the hub's configuration file; hub.duty lays the
+hub's users over it.
 """
 
 from __future__ import annotations
@@ -53,23 +53,6 @@ class ListedPeople:
 
     def with_role(self, role: str, site: str) -> Sequence[Person]:
         return tuple(one for one in self._people.values() if role in one.roles and one.may_see(site))
-
-
-class BothDirectories:
-    """The first one that knows a person has the word; roles are looked for in both."""
-
-    def __init__(self, first: Directory, second: Directory) -> None:
-        self._first, self._second = first, second
-
-    def person(self, name: str) -> Person | None:
-        return self._first.person(name) or self._second.person(name)
-
-    def with_role(self, role: str, site: str) -> Sequence[Person]:
-        known = {one.name: one for one in self._second.with_role(role, site)}
-        # a person the first one knows without the role does not have it
-        known = {name: one for name, one in known.items() if self._first.person(name) is None}
-        known |= {one.name: one for one in self._first.with_role(role, site)}
-        return tuple(known[name] for name in sorted(known))
 
 
 def address_in(directory: Directory) -> Callable[[str], str | None]:

@@ -35,12 +35,12 @@ class DigestBody(Struct, frozen=True, kw_only=True):
     over: tuple[Alert, ...] = ()
 
 
-class TestBody(Struct, frozen=True, kw_only=True):
+class AskedBody(Struct, frozen=True, kw_only=True):
     by: str
 
 
 _DIGEST = msgspec.json.Decoder(DigestBody)
-_TEST = msgspec.json.Decoder(TestBody)
+_TEST = msgspec.json.Decoder(AskedBody)
 
 
 def asked_by(body: bytes | None) -> str:

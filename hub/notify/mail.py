@@ -7,10 +7,12 @@ Message-ID is the message's key, so a mail that comes twice is one mail; Referen
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 import threading
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -93,17 +95,23 @@ class Mail:
         with self._guard:
             server, self._open = self._open, None
         if server is not None and server.sock is not None:
-            server.sock.close()
+            with suppress(OSError):
+                server.sock.shutdown(socket.SHUT_RDWR)
 
     def _connected(self) -> smtplib.SMTP:
         server: smtplib.SMTP
         if self._security == "tls":
-            server = smtplib.SMTP_SSL(self._host, self._port, timeout=TIMEOUT_S, context=self._context)
+            server = smtplib.SMTP_SSL(timeout=TIMEOUT_S, context=self._context)
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_S)
+            server = smtplib.SMTP(timeout=TIMEOUT_S)
+        # not given to the constructor: `close` must find it while it waits for the greeting
         with self._guard:
             self._open = server
+        server._host = self._host  # type: ignore[attr-defined] # what smtplib holds the certificate against
         try:
+            code, said = server.connect(self._host, self._port)
+            if code != 220:
+                raise smtplib.SMTPConnectError(code, said)
             if self._security == "starttls":
                 # raises where the server does not offer it: nothing is ever sent in the clear instead
                 server.starttls(context=self._context)
@@ -131,10 +139,10 @@ class Mail:
             message["X-Esplanade-Repeat"] = "may have come before"
         if letter.severity is not None:
             message["X-Priority"], message["Importance"] = _PRIORITY[letter.severity]
-        message["Content-Language"] = letter.language
         # every server takes 7 bits
         message.set_content(letter.text, cte="quoted-printable")
         message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+        message["Content-Language"] = letter.language
         return message
 
 
@@ -142,7 +150,7 @@ def parsed_address(address: str, name: str) -> Address:
     """Raises ValueError for what is no e-mail address."""
     try:
         found = Address(name, addr_spec=address)
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, MessageError):
         raise ValueError(f"{address!r} is no e-mail address") from None
     if not found.domain or not found.username:
         raise ValueError(f"{address!r} is no e-mail address")

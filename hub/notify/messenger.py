@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from typing import Any
 
 from hub.notify.channel import Attempt, Letter, Outcome
@@ -37,9 +38,9 @@ class Messenger:
                 f"channel {name}: messengers need Apprise; install esplanade[hub,messengers]"
             ) from None
         self.name = name
-        # an address holds a token, and Apprise names addresses in its log
-        logging.getLogger("apprise").propagate = False
-        logging.getLogger("apprise").addHandler(logging.NullHandler())
+        # an address holds a token, and Apprise and what it posts with name addresses in their logs
+        logging.getLogger("apprise").addFilter(_STATUSES)
+        logging.getLogger("urllib3").setLevel(logging.INFO)
         self._target: Any = apprise.Apprise.instantiate(url, suppress_exceptions=True)
         if self._target is None:
             raise ValueError(
@@ -52,34 +53,43 @@ class Messenger:
 
     def send(self, letter: Letter) -> Attempt:
         kind = {"high": "failure", "medium": "warning"}.get(letter.severity or "low", "info")
-        statuses = _Statuses()
-        log = logging.getLogger("apprise")
-        log.addHandler(statuses)
+        _STATUSES.forget()
         try:
             taken = bool(self._target.notify(body=letter.text, title=letter.subject, notify_type=kind))
         except Exception as error:  # noqa: BLE001 a service's plugin may raise anything, with the address in its text
             return Attempt(
                 Outcome.RETRY, f"the messenger's plugin failed: {type(error).__name__}", unsure=True
             )
-        finally:
-            log.removeHandler(statuses)
         if taken:
             return Attempt(Outcome.DELIVERED)
-        return _judged(statuses.last)
+        return _judged(_STATUSES.last)
 
     def close(self) -> None:
         """Apprise ends by its own timeouts of a few seconds."""
 
 
-class _Statuses(logging.Handler):
-    """Keeps the last HTTP status that Apprise spoke of, and nothing else of what it said."""
+class _Statuses(logging.Filter):
+    """Keeps the last HTTP status that Apprise spoke of in this thread, and lets nothing of what it said through."""
 
-    last: int | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen = threading.local()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    @property
+    def last(self) -> int | None:
+        return getattr(self._seen, "status", None)
+
+    def forget(self) -> None:
+        self._seen.status = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
         found = _ERROR.search(record.getMessage())
         if found:
-            self.last = int(found.group(1))
+            self._seen.status = int(found.group(1))
+        return False
+
+
+_STATUSES = _Statuses()
 
 
 def _judged(status: int | None) -> Attempt:

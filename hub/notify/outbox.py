@@ -50,7 +50,7 @@ class QuietOver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOrder:
-    """A test message that somebody asked for. `body`: hub.notify.letter.TestBody."""
+    """A test message that somebody asked for. `body`: hub.notify.letter.AskedBody."""
 
     channel: str
     recipient: str

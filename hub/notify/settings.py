@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from contract.messages import Severity
 from hub.escalation import DEFAULT_LADDERS, Escalation, Ladder, Step
 from hub.notify.channel import Channel, Mode
-from hub.notify.directory import ListedPeople, Person
+from hub.notify.directory import Directory, ListedPeople, Person
 from hub.notify.hours import DAYS, Day, Holidays, Hours, OnHolidays, Window
 from hub.notify.mail import Mail, Security, parsed_address
 from hub.notify.messenger import Messenger
@@ -217,7 +217,7 @@ class Notifications:
     """All that sending needs, checked, with the secrets read. A channel is opened by calling its maker."""
 
     policy: Policy
-    people: ListedPeople
+    people: Directory
     mode: Mode
     page: str | None
     makers: dict[str, Callable[[], Channel]]
@@ -249,14 +249,16 @@ def notifications(
     broker: OwnBroker,
     media: bool,
     webhooks: Sequence[Plain],
+    page: str | None,
     secret: Callable[[str, str], str],
     file: Callable[[str, str], Path],
 ) -> Notifications:
     """Checks what the types cannot say. Raises WrongSetting.
 
-    `secret`, `file`: read a secret, or find a file, of that name; the second text is the key, for errors.
+    `page`: how people reach the hub, where the part does not say. `secret`, `file`: read a secret, or find a file, of
+    that name; the second text is the key, for errors.
     """
-    return _Reader(part, site, broker, secret, file).read(webhooks, media=media)
+    return _Reader(part, site, broker, secret, file).read(webhooks, media=media, page=page)
 
 
 class _Reader:
@@ -275,7 +277,7 @@ class _Reader:
         self._file = file
         self._holidays = self._read_holidays()
 
-    def read(self, webhooks: Sequence[Plain], *, media: bool) -> Notifications:
+    def read(self, webhooks: Sequence[Plain], *, media: bool, page: str | None) -> Notifications:
         part = self._part
         if part.page is not None and urlsplit(part.page).scheme not in ("http", "https"):
             raise WrongSetting(f"{part.page!r} is no http or https address", *_at("page"))
@@ -319,7 +321,7 @@ class _Reader:
             ),
             people=ListedPeople([self._person(one, i) for i, one in enumerate(part.people)]),
             mode="replay" if media else part.mode,
-            page=part.page,
+            page=part.page or page,
             makers=makers,
         )
 

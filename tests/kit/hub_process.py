@@ -39,6 +39,7 @@ class HubProcess:
             ),
             encoding="utf-8",
         )
+        self.command = ["-m", "hub", "run", str(self.config)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -57,7 +58,7 @@ class HubProcess:
     def start(self, *, wait: bool = True) -> Self:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "hub", "run", str(self.config)], cwd=ROOT, stdout=log, stderr=log
+                [sys.executable, *self.command], cwd=ROOT, stdout=log, stderr=log
             )
         if wait:
             self.until(lambda: self.get("/api/v1/site") is not None, "the hub to answer")
