@@ -17,6 +17,7 @@ from importlib.metadata import version as installed_version
 
 import uvicorn
 
+from contract.messages import Alert
 from hub import life, vault_start
 from hub.anchoring import Anchoring
 from hub.api.application import application
@@ -24,8 +25,9 @@ from hub.api.describe import describe
 from hub.api.guard import HEADERS_MAX_BYTES, Access
 from hub.api.wire import protocol
 from hub.assessment import Assessment, read_assessment
+from hub.cap.desk import ReleaseDesk
 from hub.clocks import Clocks
-from hub.config import Settings, read_notifications
+from hub.config import Settings, read_cap, read_notifications
 from hub.dispatch import POLL_S, Dispatcher
 from hub.documents import lost_text
 from hub.exports.export import Exports
@@ -127,10 +129,35 @@ class Hub:
             self.people = opened.enter_context(
                 People(settings.database, clock=self._clock, lifetimes=settings.lifetimes)
             )
+            self.cap = self._release_desk(assessment)
+            if self.cap is not None:
+                opened.enter_context(closing(self.cap))
             self._wire(assessment, self._clock)
             self.judge.recall()
             self._server = self._new_server()
             self._opened = opened.pop_all()
+
+    def _release_desk(self, assessment: Assessment | None) -> ReleaseDesk | None:
+        """None where the configuration has no part `cap`: then nothing can leave as CAP."""
+        settings = self.settings
+        part = read_cap(settings, self.site, assessment)
+        if part is None:
+            return None
+        return ReleaseDesk(
+            settings.database,
+            part=part,
+            site=self.site,
+            assessment=assessment,
+            recorded=settings.media or self._truth is not None,
+            open_mode=settings.open,
+            clock=lambda: self.judge.now_ms,
+            wall=self._clock,
+            now_open=self._open_alerts,
+        )
+
+    def _open_alerts(self) -> dict[str, Alert]:
+        state = self.live.state()
+        return {} if state is None else {one.alert: one for one in state.alerts}
 
     def _wire(self, assessment: Assessment | None, clock: Callable[[], int]) -> None:
         settings = self.settings
@@ -207,6 +234,7 @@ class Hub:
             records=self.records,
             notify=self.notify,
             dispatcher=self.dispatcher,
+            cap=self.cap,
             truth=self._truth,
             exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
             access=Access(
@@ -271,6 +299,8 @@ class Hub:
         self.link.start()
         self.dispatcher.start()
         self.anchoring.start()
+        if self.cap is not None:
+            self.cap.start()
 
     def _note_start(self) -> None:
         settings = self.settings

@@ -14,10 +14,13 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from contract.true_people import TruePeople
 from hub.api import accounts, acting, approving, channels, entering, exercise, exporting, page, reading
+from hub.api import cap as cap_routes
 from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
+from hub.api.cap_answers import CAP_ANSWERS
 from hub.api.guard import Access, Guard, content_policy
 from hub.api.people_answers import PEOPLE_ANSWERS
+from hub.cap.desk import ReleaseDesk
 from hub.dispatch import Dispatcher
 from hub.exports.export import Exports
 from hub.ingest import Ingest
@@ -45,6 +48,7 @@ def application(
     records: Records,
     notify: Notifications,
     dispatcher: Dispatcher,
+    cap: ReleaseDesk | None,
     truth: TruePeople | None,
     exports: Exports,
     access: Access,
@@ -84,6 +88,7 @@ def application(
         turn = entering.Turn(people)
         app.include_router(entering.routes(people=people, access=access, site=site.site, turn=turn))
         app.include_router(accounts.routes(people=people, access=access, site=site.site, url=url, turn=turn))
+    app.include_router(cap_routes.routes(desk=cap, site=site))
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
     app.include_router(page.routes(root=root, page=html))
@@ -111,7 +116,7 @@ def document(app: FastAPI, *, access: Access) -> dict[str, Any]:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     _, schemas = msgspec.json.schema_components(
-        (*ANSWERS, *PEOPLE_ANSWERS), ref_template="#/components/schemas/{name}"
+        (*ANSWERS, *PEOPLE_ANSWERS, *CAP_ANSWERS), ref_template="#/components/schemas/{name}"
     )
     for path in found["paths"].values():
         for operation in path.values():

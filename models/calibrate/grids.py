@@ -69,9 +69,7 @@ def around(grid: FloatGrid, seen: BoolGrid) -> FloatGrid:
     return around_per_m2(grid, seen, REFERENCE_CELL_M)
 
 
-def errors_of(
-    frames: Sequence[Counted], against: Literal["everybody", "marks"] = "everybody"
-) -> Errors:
+def errors_of(frames: Sequence[Counted], against: Literal["everybody", "marks"] = "everybody") -> Errors:
     """Measured errors of map, boxes and both together, by what the map says. Raises `ErrorsUnusable`.
 
     `against`: what the frames' `true` is: exact truth, or heads that somebody marked.

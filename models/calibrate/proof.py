@@ -102,7 +102,9 @@ def run(asked: argparse.Namespace, told: refit.Told) -> int:
         seen = looked.seen(here.marked(truth, width, height))
         cells = layers.density(fitted, seen.near, seen.far)
         boxes = seen.boxes
-        found = Detections(boxes.boxes_xyxy, boxes.scores, boxes.kinds, PeopleMap(cells, *seen.map_px, spread_known=True))
+        found = Detections(
+            boxes.boxes_xyxy, boxes.scores, boxes.kinds, PeopleMap(cells, *seen.map_px, spread_known=True)
+        )
         frames.append(counter.counted(found, *here.grid(truth, looked.ground)))
         told("held-out frames measured", i, len(rest))
     _print(asked, one.model.name, looked.ground, outcome, frames, sum(len(f.points_px) for f in features))

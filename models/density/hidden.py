@@ -42,9 +42,7 @@ _COT_STEP: Final = 0.1
 _COT_MOST: Final = 15.0
 
 
-def hidden_share(
-    per_m2: ArrayLike, cot: ArrayLike, *, width_m: float = WIDTH_M, gap: float = GAP
-) -> Floats:
+def hidden_share(per_m2: ArrayLike, cot: ArrayLike, *, width_m: float = WIDTH_M, gap: float = GAP) -> Floats:
     """Share, 0 to 1, of people whose head does not show. `per_m2`: everybody around; `cot`: distance over height above
     the heads."""
     density, far = np.broadcast_arrays(np.asarray(per_m2, np.float64), np.asarray(cot, np.float64))

@@ -24,9 +24,7 @@ def taught(points_m, *, ground=GROUND, known=True):
     points = np.asarray(points_m, float).reshape(-1, 2)
     heads_px = scene.pixels(points, HEAD_HEIGHT_M)
     spread = spread_cells(ground.tall_px(points) / CELL, cell_px=1)
-    return PeopleMap(
-        target(heads_px / CELL * CELL_PX, spread, *SHAPE), CELL, CELL, spread_known=known
-    )
+    return PeopleMap(target(heads_px / CELL * CELL_PX, spread, *SHAPE), CELL, CELL, spread_known=known)
 
 
 def packed(x0, y0, x1, y1, per_m2):
