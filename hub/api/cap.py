@@ -13,11 +13,13 @@ from contract.instants import from_ms
 from hub.api.allowed import acting, name_of, needs
 from hub.api.answers import reply, said
 from hub.api.cap_answers import (
+    CapAsked,
     CapMessage,
     CapPreview,
     CapRelease,
     CapState,
     CapTerms,
+    CapWaiting,
     CapWithdrawn,
     CapWords,
 )
@@ -26,12 +28,14 @@ from hub.cap.book import Entry, StoredLife
 from hub.cap.desk import NotReleased, Preview, ReleaseDesk
 from hub.cap.settings import hash_of
 from hub.people.actor import Actor
-from hub.rights import Right
+from hub.releasing import Releasing
+from hub.rights import RIGHTS, Right
 from hub.site import Site
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
-Releasing = Annotated[Actor, Depends(acting(Right.CAP_RELEASE))]
+Asking = Annotated[Actor, Depends(acting(Right.CAP_RELEASE))]
+Withdrawing = Annotated[Actor, Depends(acting(Right.CAP_RELEASE))]
 Before = Annotated[int | None, Query(ge=1, le=1 << 62)]
 
 NOT_SET_UP = {
@@ -40,6 +44,16 @@ NOT_SET_UP = {
 }
 # a partner's program may keep what it got, and asks with its ETag whether there is more
 CACHED = "private, no-cache"
+
+
+class AskBody(BaseModel):
+    """`terms`: their hash, as GET had it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    by: Name | None = None  # only in open mode
+    terms: Name
+    reason: Words
 
 
 class WithdrawBody(BaseModel):
@@ -53,7 +67,7 @@ def refused(error: NotReleased) -> HTTPException:
     return HTTPException(404 if error.unknown else 409, {"error": error.problem, "do": error.do})
 
 
-def routes(*, desk: ReleaseDesk | None, site: Site) -> APIRouter:
+def routes(*, desk: ReleaseDesk | None, releasing: Releasing | None, site: Site) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
     def there() -> ReleaseDesk:
@@ -134,17 +148,41 @@ def routes(*, desk: ReleaseDesk | None, site: Site) -> APIRouter:
                 preview=None if preview is None else _preview(preview),
                 refusal=None if refusal is None else refusal.problem,
                 do=None if refusal is None else refusal.do,
-                waiting=None,
+                waiting=_waiting(releasing, alert),
                 problem=desk.problem,
             )
         )
+
+    @router.post(
+        "/alerts/{alert}/cap/ask",
+        status_code=202,
+        responses=said(CapAsked, "it waits for a second person", 202),
+        response_class=Response,
+    )
+    async def ask(alert: str, body: AskBody, actor: Asking) -> Response:
+        """Puts the release before a second person, who decides under /api/v1/approvals."""
+        there()
+        assert releasing is not None
+        do = partial(
+            releasing.ask,
+            alert,
+            terms=body.terms,
+            reason=body.reason,
+            by=actor,
+            name=name_of(actor, body.by),
+        )
+        try:
+            found = await asyncio.to_thread(do)
+        except NotReleased as error:
+            raise refused(error) from None
+        return reply(CapAsked(alert=alert, approval=found.id, until=from_ms(found.until_ms)), 202)
 
     @router.post(
         "/alerts/{alert}/cap/withdraw",
         responses=said(CapWithdrawn, "the Cancel that has left"),
         response_class=Response,
     )
-    async def withdraw(alert: str, body: WithdrawBody, actor: Releasing) -> Response:
+    async def withdraw(alert: str, body: WithdrawBody, actor: Withdrawing) -> Response:
         """Takes back what has left: a Cancel, at once. One person is enough."""
         do = partial(there().withdraw, alert, by=name_of(actor, body.by), via=actor.via, reason=body.reason)
         try:
@@ -153,6 +191,22 @@ def routes(*, desk: ReleaseDesk | None, site: Site) -> APIRouter:
             raise refused(error) from None
 
     return router
+
+
+def _waiting(releasing: Releasing | None, alert: str) -> CapWaiting | None:
+    found = None if releasing is None else releasing.waiting(alert)
+    if found is None:
+        return None
+    return CapWaiting(
+        approval=found.id,
+        payload_hash=found.payload_hash,
+        summary=found.summary,
+        reason=found.reason,
+        asked_by=found.asked_by,
+        asked_at=from_ms(found.asked_ms),
+        until=from_ms(found.until_ms),
+        approved_by=tuple(sorted(RIGHTS[found.right].approved_by)),
+    )
 
 
 def _tagged(request: Request, data: bytes, kind: str) -> Response:

@@ -58,6 +58,19 @@ class CapRelease(Struct, frozen=True, kw_only=True):
     ended_at: Instant | None
 
 
+class CapWaiting(Struct, frozen=True, kw_only=True):
+    """A request that a second person can decide. `approved_by`: the roles of which one must approve."""
+
+    approval: str
+    payload_hash: str
+    summary: str
+    reason: str
+    asked_by: str
+    asked_at: Instant
+    until: Instant
+    approved_by: tuple[str, ...]
+
+
 class CapState(Struct, frozen=True, kw_only=True):
     """All about one alert. `refusal`: why it cannot be released now; `preview` where it can; `waiting`: the request
     that a second person has to decide."""
@@ -69,8 +82,16 @@ class CapState(Struct, frozen=True, kw_only=True):
     preview: CapPreview | None
     refusal: str | None
     do: str | None
-    waiting: str | None
+    waiting: CapWaiting | None
     problem: str | None
+
+
+class CapAsked(Struct, frozen=True, kw_only=True):
+    """`approval`: the request, under /api/v1/approvals."""
+
+    alert: str
+    approval: str
+    until: Instant
 
 
 class CapWithdrawn(Struct, frozen=True, kw_only=True):
@@ -78,4 +99,4 @@ class CapWithdrawn(Struct, frozen=True, kw_only=True):
     identifier: str
 
 
-CAP_ANSWERS: tuple[type, ...] = (CapState, CapWithdrawn)
+CAP_ANSWERS: tuple[type, ...] = (CapState, CapAsked, CapWithdrawn)
