@@ -235,6 +235,7 @@ class Hub:
             notify=self.notify,
             dispatcher=self.dispatcher,
             cap=self.cap,
+            releasing=None,
             truth=self._truth,
             exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
             access=Access(

@@ -25,7 +25,10 @@ class Releasing:
         approvals.register(ACTION, self._approved)
 
     def ask(self, alert: str, *, terms: str, reason: str, by: Actor, name: str) -> Approval:
-        """Puts the release before a second person. `terms`: as who asks has seen them. Raises Refused or NotReleased."""
+        """Puts the release before a second person. `terms`: as who asks has seen them.
+
+        Raises Refused or NotReleased.
+        """
         preview = self._desk.preview(alert)
         if preview.terms != terms:
             raise NotReleased("status, scope or receivers have changed", "look at the preview again")

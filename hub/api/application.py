@@ -31,6 +31,7 @@ from hub.notify.settings import Notifications
 from hub.people.people import People
 from hub.people.refused import Refused
 from hub.records import Records
+from hub.releasing import Releasing
 from hub.site import Site
 from hub.taking_out import TakingOut
 
@@ -49,6 +50,7 @@ def application(
     notify: Notifications,
     dispatcher: Dispatcher,
     cap: ReleaseDesk | None,
+    releasing: Releasing | None,
     truth: TruePeople | None,
     exports: Exports,
     access: Access,
@@ -88,7 +90,7 @@ def application(
         turn = entering.Turn(people)
         app.include_router(entering.routes(people=people, access=access, site=site.site, turn=turn))
         app.include_router(accounts.routes(people=people, access=access, site=site.site, url=url, turn=turn))
-    app.include_router(cap_routes.routes(desk=cap, site=site))
+    app.include_router(cap_routes.routes(desk=cap, releasing=releasing, site=site))
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
     app.include_router(page.routes(root=root, page=html))
