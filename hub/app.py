@@ -44,6 +44,7 @@ from hub.notify.letter import Writer
 from hub.people.links import PATH as LINK_PATH
 from hub.people.people import People
 from hub.records import Records
+from hub.releasing import Releasing
 from hub.site import read_site
 from hub.store import Store
 from hub.taking_out import TakingOut
@@ -155,6 +156,11 @@ class Hub:
             now_open=self._open_alerts,
         )
 
+    def _releasing(self) -> Releasing | None:
+        if self.cap is None:
+            return None
+        return Releasing(desk=self.cap, approvals=self.people.approvals, site=self.site.site)
+
     def _open_alerts(self) -> dict[str, Alert]:
         state = self.live.state()
         return {} if state is None else {one.alert: one for one in state.alerts}
@@ -235,7 +241,7 @@ class Hub:
             notify=self.notify,
             dispatcher=self.dispatcher,
             cap=self.cap,
-            releasing=None,
+            releasing=self._releasing(),
             truth=self._truth,
             exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
             access=Access(
