@@ -11,7 +11,7 @@ import msgspec
 
 from contract.homography import NotFittable
 from contract.yaml_file import FileError
-from hub import notify_commands, record_commands, users_command
+from hub import cap_commands, notify_commands, record_commands, users_command
 from hub.anchors import AnchorError
 from hub.app import CannotListen, create_app, version
 from hub.assessment import read_assessment
@@ -24,6 +24,7 @@ from hub.config import (
     ConfigError,
     Settings,
     WebhookPart,
+    read_cap,
     read_config,
     read_notifications,
     settings,
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     export_command.add(out)
     _add_settings(out)
     users_command.add_parser(commands)
+    cap_commands.add(commands)
     return parser
 
 
@@ -130,6 +132,8 @@ def main(arguments: list[str] | None = None) -> int:
             return record_commands.run(asked)
         if "notify" in asked:
             return notify_commands.run(asked)
+        if "cap" in asked:
+            return cap_commands.run(asked)
         if asked.command == "replay":
             return _replay(asked)
         if asked.command == "users":
@@ -214,6 +218,9 @@ def _check(found: Settings) -> int:
     print(
         f"notifications: {len(policy.channels)} channels, {len(policy.routes)} routes, marked as {notify.mode}"
     )
+    cap = read_cap(found, site, assessment)
+    if cap is not None:
+        print(f"CAP: {cap.status}, {cap.scope}, from {cap.sender}, in {', '.join(cap.languages)}")
     if found.truth is not None:
         truth = read_truth(found.truth, site)
         print(f"truth of {truth.film}, {truth.loop_s:g} s a pass: for demos and exercises only")

@@ -17,6 +17,7 @@ from importlib.metadata import version as installed_version
 
 import uvicorn
 
+from contract.messages import Alert
 from hub import life, vault_start
 from hub.anchoring import Anchoring
 from hub.api import record_keeping
@@ -25,8 +26,9 @@ from hub.api.describe import describe
 from hub.api.guard import HEADERS_MAX_BYTES, Access
 from hub.api.wire import protocol
 from hub.assessment import Assessment, read_assessment
+from hub.cap.desk import ReleaseDesk
 from hub.clocks import Clocks
-from hub.config import Settings, read_notifications
+from hub.config import Settings, read_cap, read_notifications
 from hub.dispatch import POLL_S, Dispatcher
 from hub.documents import lost_text
 from hub.duty import with_users
@@ -44,6 +46,7 @@ from hub.notify.letter import Writer
 from hub.people.links import PATH as LINK_PATH
 from hub.people.people import People
 from hub.records import Records
+from hub.releasing import Releasing
 from hub.site import read_site
 from hub.store import Store
 from hub.taking_out import TakingOut
@@ -137,10 +140,40 @@ class Hub:
             )
             if not settings.open:
                 self.notify = with_users(self.notify, self.people)
+            self.cap = self._release_desk(assessment)
+            if self.cap is not None:
+                opened.enter_context(closing(self.cap))
             self._wire(assessment, self._clock)
             self.judge.recall()
             self._server = self._new_server()
             self._opened = opened.pop_all()
+
+    def _release_desk(self, assessment: Assessment | None) -> ReleaseDesk | None:
+        """None where the configuration has no part `cap`: then nothing can leave as CAP."""
+        settings = self.settings
+        part = read_cap(settings, self.site, assessment)
+        if part is None:
+            return None
+        return ReleaseDesk(
+            settings.database,
+            part=part,
+            site=self.site,
+            assessment=assessment,
+            recorded=settings.media or self._truth is not None,
+            open_mode=settings.open,
+            clock=lambda: self.judge.now_ms,
+            wall=self._clock,
+            now_open=self._open_alerts,
+        )
+
+    def _releasing(self) -> Releasing | None:
+        if self.cap is None:
+            return None
+        return Releasing(desk=self.cap, approvals=self.people.approvals, site=self.site.site)
+
+    def _open_alerts(self) -> dict[str, Alert]:
+        state = self.live.state()
+        return {} if state is None else {one.alert: one for one in state.alerts}
 
     def _wire(self, assessment: Assessment | None, clock: Callable[[], int]) -> None:
         settings = self.settings
@@ -217,6 +250,8 @@ class Hub:
             records=self.records,
             notify=self.notify,
             dispatcher=self.dispatcher,
+            cap=self.cap,
+            releasing=self._releasing(),
             truth=self._truth,
             exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
             access=Access(
@@ -285,6 +320,8 @@ class Hub:
         self.link.start()
         self.dispatcher.start()
         self.anchoring.start()
+        if self.cap is not None:
+            self.cap.start()
 
     def _note_start(self) -> None:
         settings = self.settings

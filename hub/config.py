@@ -16,6 +16,8 @@ from msgspec import Meta, Struct
 from contract.messages import Severity
 from contract.yaml_file import FileError, YamlFile
 from hub.api.guard import Network, is_loopback
+from hub.assessment import Assessment
+from hub.cap.settings import CapError, CapPart, check_settings
 from hub.exports.disclosure import SMALL_COUNT, SMALL_COUNT_MIN
 from hub.mqtt import BrokerAddress
 from hub.notify.settings import (
@@ -181,6 +183,7 @@ class Config(_Part):
     audit: AuditPart = msgspec.field(default_factory=AuditPart)
     exports: ExportsPart = msgspec.field(default_factory=ExportsPart)
     vault: VaultPart = msgspec.field(default_factory=VaultPart)
+    cap: CapPart | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +231,7 @@ class Settings:
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     oidc: Oidc | None = None
     passwords_for: frozenset[str] | None = None
+    cap: CapPart | None = None
     truth: Path | None = None
     anchor_file: Path
     anchor_every_s: int
@@ -332,6 +336,7 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
         truth=at(config.truth) if config.truth else None,
         webhooks=webhooks,
         notify=config.notifications,
+        cap=config.cap,
         folder=folder,
         file=file,
         retention=_retention(config.retention),
@@ -375,6 +380,29 @@ def anchor_file(config: Config, folder: Path) -> Path:
     if config.audit.anchor_file is not None:
         return (folder / config.audit.anchor_file).resolve()
     return (folder / config.database).resolve().parent / "audit-anchors.txt"
+
+
+def read_cap(found: Settings, site: Site, assessment: Assessment | None) -> CapPart | None:
+    """What leaves as CAP, and as what: the part `cap`, checked against the site. Raises ConfigError.
+
+    Where notifications are marked as an exercise or a test, CAP messages are too.
+    """
+    if found.cap is None:
+        return None
+    part = msgspec.structs.replace(found.cap)
+    if found.notify.mode == "exercise" and part.exercise is None:
+        part.exercise = "of the control room"
+    if found.notify.mode == "test" and part.status == "Actual":
+        part.status = "Test"
+    try:
+        check_settings(part, site)
+    except CapError as error:
+        raise ConfigError(str(error)) from None
+    if part.status == "Actual" and assessment is not None and assessment.file.synthetic:
+        raise ConfigError(
+            "cap.status: Actual goes with a real assessment only; this one is invented (synthetic: true)"
+        )
+    return part
 
 
 def read_notifications(found: Settings, site: Site) -> Notifications:

@@ -25,10 +25,13 @@ from hub.api import (
     reading,
     vouched,
 )
+from hub.api import cap as cap_routes
 from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
+from hub.api.cap_answers import CAP_ANSWERS
 from hub.api.guard import Access, Guard, content_policy
 from hub.api.people_answers import PEOPLE_ANSWERS
+from hub.cap.desk import ReleaseDesk
 from hub.dispatch import Dispatcher
 from hub.exports.export import Exports
 from hub.ingest import Ingest
@@ -40,6 +43,7 @@ from hub.oidc.settings import Oidc
 from hub.people.people import People
 from hub.people.refused import Refused
 from hub.records import Records
+from hub.releasing import Releasing
 from hub.site import Site
 from hub.taking_out import TakingOut
 
@@ -57,6 +61,8 @@ def application(
     records: Records,
     notify: Notifications,
     dispatcher: Dispatcher,
+    cap: ReleaseDesk | None,
+    releasing: Releasing | None,
     truth: TruePeople | None,
     exports: Exports,
     access: Access,
@@ -106,6 +112,7 @@ def application(
             app.include_router(vouched.routes(outside=outside, people=people, access=access))
         app.include_router(accounts.routes(people=people, access=access, site=site.site, url=url, turn=turn))
     app.include_router(keeping)
+    app.include_router(cap_routes.routes(desk=cap, releasing=releasing, site=site))
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
     app.include_router(page.routes(root=root, page=html))
@@ -133,7 +140,7 @@ def document(app: FastAPI, *, access: Access) -> dict[str, Any]:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     _, schemas = msgspec.json.schema_components(
-        (*ANSWERS, *PEOPLE_ANSWERS), ref_template="#/components/schemas/{name}"
+        (*ANSWERS, *PEOPLE_ANSWERS, *CAP_ANSWERS), ref_template="#/components/schemas/{name}"
     )
     for path in found["paths"].values():
         for operation in path.values():

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from hub.cap.events import NotForOutside
 from hub.cap.facts import Facts, facts_of
 from hub.cap.life import Change, Made, ended, ending_of, followed, released
 from hub.cap.message import Message
-from hub.cap.settings import CapPart, Frame, frame, terms_of
+from hub.cap.settings import CapPart, Frame, frame, hash_of
 from hub.cap.write import written
 from hub.site import Site
 
@@ -58,7 +57,7 @@ class Preview:
     terms: str
 
 
-class Desk:
+class ReleaseDesk:
     """Any thread may call. `clock`: Unix ms, wall time, or media time in a replay; `wall`: for the audit log."""
 
     def __init__(
@@ -113,13 +112,17 @@ class Desk:
         """The frame in which a release would leave now."""
         return frame(self._part, self._site, recorded=self._recorded, open_mode=self._open_mode)
 
+    @property
+    def base_url(self) -> str | None:
+        return self._part.base_url
+
     # --- reading -----------------------------------------------------------------------------------------
 
     def preview(self, alert: str) -> Preview:
         """What a release would say now. Raises NotReleased."""
         with self._reading:
-            made, document = self._first(self._reader, alert)
-        return Preview(made.message, document, _hash(made.life.frame))
+            made, document = self._first(self._reader, alert, PREVIEW_CHANCE)
+        return Preview(made.message, document, hash_of(made.life.frame))
 
     def lives(self, alert: str) -> list[StoredLife]:
         """Newest first."""
@@ -168,8 +171,8 @@ class Desk:
                 "nobody approves what he asked for himself", "let somebody else look at it and approve"
             )
         with self._write() as db:
-            made, document = self._first(db, alert)
-            if _hash(made.life.frame) != terms:
+            made, document = self._first(db, alert, self._chance())
+            if hash_of(made.life.frame) != terms:
                 raise NotReleased(
                     "status, scope or receivers have changed since this was asked for",
                     "look at the preview and ask again",
@@ -200,7 +203,7 @@ class Desk:
         self._on_message()
         return made.message.identifier
 
-    def _first(self, db: sqlite3.Connection, alert: str) -> tuple[Made, bytes]:
+    def _first(self, db: sqlite3.Connection, alert: str, chance: str) -> tuple[Made, bytes]:
         found = book.alert_of(db, alert)
         if found is None:
             raise NotReleased(f"there is no alert {alert[:40]}", "reload the page", unknown=True)
@@ -212,7 +215,7 @@ class Desk:
             facts = self._facts(self._newest(found), self.frame)
         except NotForOutside as error:
             raise NotReleased(str(error), "tell your partners by other means, in your own words") from None
-        made = released(self.frame, facts, now_ms=self._clock(), chance=self._chance(), tongue=self._tongue)
+        made = released(self.frame, facts, now_ms=self._clock(), chance=chance, tongue=self._tongue)
         return made, _checked(made)
 
     # --- following ---------------------------------------------------------------------------------------
@@ -355,10 +358,6 @@ def _checked(made: Made) -> bytes:
             f"the message would not be CAP 1.2: {problems[0]}", "this is a fault of the hub: please report it"
         )
     return document
-
-
-def _hash(terms: Frame) -> str:
-    return sha256(terms_of(terms)).hexdigest()
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ begun, so a Test never turns into an Actual on the way.
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -151,6 +152,6 @@ def frame(part: CapPart, site: Site, *, recorded: bool, open_mode: bool) -> Fram
     )
 
 
-def terms_of(one: Frame) -> bytes:
-    """The frame as bytes that are the same for the same frame: what a second person approves."""
-    return msgspec.json.encode(one, order="sorted")
+def hash_of(one: Frame) -> str:
+    """The same for the same frame: what a second person approves beside the alert."""
+    return sha256(msgspec.json.encode(one, order="sorted")).hexdigest()

@@ -11,7 +11,7 @@ import msgspec
 from contract.instants import from_ms
 from contract.messages import Alert, Reason
 from hub.batch import Batch
-from hub.cap.desk import Desk
+from hub.cap.desk import ReleaseDesk
 from hub.cap.settings import CapPart
 from hub.reasons import Why
 from hub.step import Transition
@@ -90,9 +90,9 @@ class Town:
         keep(self.store, self.alert, START_MS)
         self.desk = self.opened()
 
-    def opened(self, chance: Callable[[], str] | None = None) -> Desk:
+    def opened(self, chance: Callable[[], str] | None = None) -> ReleaseDesk:
         random = {} if chance is None else {"chance": chance}
-        return Desk(
+        return ReleaseDesk(
             self.path,
             part=self.part,
             site=plaza.site(),

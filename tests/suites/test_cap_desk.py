@@ -212,13 +212,16 @@ def test_what_the_approvals_refuse_in_the_transaction_does_not_leave(town: Town)
     assert (town.documents(), audited(town)) == ([], [])
 
 
-def test_after_a_restore_from_a_backup_no_identifier_comes_again(town: Town, tmp_path: Path) -> None:
-    town.release()
-    with sqlite3.connect(town.path) as db, sqlite3.connect(tmp_path / "backup") as copy:
-        db.backup(copy)
-    town.happens(5, rule="density.extreme")
-    lost = town.desk.entries_of(ALERT)[-1].identifier
-    town.close()
+def test_after_a_restore_from_a_backup_no_identifier_comes_again(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    try:
+        town.release()
+        with sqlite3.connect(town.path) as db, sqlite3.connect(tmp_path / "backup") as copy:
+            db.backup(copy)
+        town.happens(5, rule="density.extreme")
+        lost = town.desk.entries_of(ALERT)[-1].identifier
+    finally:
+        town.close()
     for part in ("", "-wal", "-shm"):
         Path(f"{town.path}{part}").unlink(missing_ok=True)
     shutil.copy(tmp_path / "backup", town.path)
