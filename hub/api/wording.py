@@ -71,7 +71,7 @@ class Speaker:
 
 
 def _said(language: Language, text: Phrase | str) -> str:
-    if language.code == "en":
+    if language.code == "en" and not language.catalogue.messages:
         return str(text)
     return language.text(
         text if isinstance(text, Phrase) else Phrase(id=text.replace("{", "{{").replace("}", "}}"))

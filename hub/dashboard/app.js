@@ -93,6 +93,7 @@ class App extends PageElement {
   }
 
   async #enter() {
+    await words.ready;
     try {
       this.site = await api.site();
     } catch (error) {

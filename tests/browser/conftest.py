@@ -197,8 +197,17 @@ class Harbour:
 
 
 @pytest.fixture
+def more_config(tmp_path: Path) -> dict[str, Any]:
+    """What a test module adds to the hub's configuration."""
+    return {}
+
+
+@pytest.fixture
 def harbour(
-    tmp_path: Path, require_part: Callable[[str, object, str], None], free_port: Callable[[], int]
+    tmp_path: Path,
+    more_config: dict[str, Any],
+    require_part: Callable[[str, object, str], None],
+    free_port: Callable[[], int],
 ) -> Iterator[Harbour]:
     require_part("nats-server", broker.find_nats_server(), "run `make setup`")
     with broker.NatsServer(tmp_path) as server:
@@ -211,6 +220,7 @@ def harbour(
             "database": "hub.sqlite",
             "broker": {"host": broker.HOST, "port": server.port},
             "http": {"host": broker.HOST, "port": port},
+            **more_config,
         }
         (tmp_path / "hub.yaml").write_text(json.dumps(config), encoding="utf-8")
         hub = Part("hub", [sys.executable, "-m", "hub", "run", str(tmp_path / "hub.yaml")], tmp_path)
