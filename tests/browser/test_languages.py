@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from hub.words.catalogue import LANGUAGES, ours
@@ -44,9 +44,7 @@ def wait_live(page: Page) -> None:
         )
 
 
-def test_every_language_at_once_without_reload_and_fits(
-    harbour: Any, open_page: OpenPage, request: pytest.FixtureRequest
-) -> None:
+def test_every_language_at_once_without_reload_and_fits(harbour: Any, open_page: OpenPage) -> None:
     page, watch = open_page()
     phone, _ = open_page(width=390, height=844)
     wait_live(page)
@@ -66,7 +64,7 @@ def test_every_language_at_once_without_reload_and_fits(
             expect(one.locator(CARD)).to_contain_text(word(language, "Vehicle in a crowd").split()[0][:4])
             assert one.evaluate("window.notReloaded") is True
             assert one.evaluate(OVER) == [], language
-            if folder := request.config.getoption("--pictures", default=None):
+            if folder := os.environ.get("PICTURES"):  # to look at them
                 one.screenshot(path=f"{folder}/{language}-{one.viewport_size['width']}.png")
     size = sum(
         size for url, size in watch.sizes.items() if "/events" not in url and "/api/v1/words" not in url
