@@ -56,7 +56,7 @@ def test_every_language_at_once_without_reload_and_fits(harbour: Any, open_page:
     for language in [code for code in LANGUAGES if code != "en"] + ["en"]:
         for one in (page, phone):
             one.evaluate(
-                "async (code) => (await import("/static/settings.js")).settings.set("language", code)",
+                "async (code) => (await import('/static/settings.js')).settings.set('language', code)",
                 language,
             )
             expect(one.locator("html")).to_have_attribute("lang", language)
