@@ -27,9 +27,17 @@ def routes(*, words: Words) -> APIRouter:
 
     def answer(code: str, request: Request) -> Response:
         found = served(code)
-        headers = {"ETag": found.etag, "Cache-Control": CATALOGUE_CACHE, "Vary": "Accept-Language"}
+        headers = {
+            "ETag": found.etag,
+            "Cache-Control": CATALOGUE_CACHE,
+            "Vary": "Accept-Language, Accept-Encoding",
+        }
         if request.headers.get("if-none-match") == found.etag:
             return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):  # words hold no secret whose length would tell
+            return Response(
+                found.packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"}
+            )
         return Response(found.body, media_type="application/json", headers=headers)
 
     shape = said(PageWords, "the words of one language")
