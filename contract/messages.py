@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from contract import limits
 from contract.instants import Instant
+from contract.phrase import Phrase
 
 Identifier = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$(?!\n)")]
 Sha256Prefix = Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$(?!\n)")]
@@ -142,6 +143,7 @@ class CameraHealth(_Message, frozen=True, kw_only=True):
     clock_offset_s: Annotated[float, Meta(ge=-1e9, le=1e9)] | None
     last_frame_at: Instant | None
     outbox_depth: Annotated[int, Meta(ge=0)]
+    problem_phrase: Phrase | None = None
 
 
 class AgentStatus(_Message, frozen=True, kw_only=True):
@@ -192,7 +194,10 @@ class Ack(_Message, frozen=True, kw_only=True):
 
 
 class Reason(_Message, frozen=True, kw_only=True):
-    """Why: one value of the hub's list of reasons, in words, with its number and threshold where it has them."""
+    """Why: one value of the hub's list of reasons, in words, with its number and threshold where it has them.
+
+    `phrase`: the same words, for saying them in another language.
+    """
 
     reason: Annotated[str, Meta(pattern=r"^[a-z0-9_.]{1,60}$(?!\n)")]
     text: str
@@ -200,6 +205,7 @@ class Reason(_Message, frozen=True, kw_only=True):
     threshold: float | None = None
     unit: str | None = None
     sources: tuple[str, ...] = ()
+    phrase: Phrase | None = None
 
 
 class RiskTerm(_Message, frozen=True, kw_only=True):
@@ -213,6 +219,8 @@ class RiskTerm(_Message, frozen=True, kw_only=True):
     source: str
     age_s: float | None
     quality: Quality
+    phrase: Phrase | None = None
+    source_phrase: Phrase | None = None
 
 
 class ZoneRisk(_Message, frozen=True, kw_only=True):
@@ -233,6 +241,7 @@ class TimeToCritical(_Message, frozen=True, kw_only=True):
     low_min: float
     high_min: float | None
     where: str
+    where_phrase: Phrase | None = None
 
 
 class ZoneState(_Message, frozen=True, kw_only=True):
@@ -265,7 +274,11 @@ class ZoneState(_Message, frozen=True, kw_only=True):
 
 
 class Alert(_Message, frozen=True, kw_only=True):
-    """One alert and everything an operator needs to judge it in four seconds."""
+    """One alert and everything an operator needs to judge it in four seconds.
+
+    Title, advice and certainty also come as phrases, for saying them in another language; `advice_phrases` follows
+    `advice` line by line, null for what the town wrote itself.
+    """
 
     schema: Schema
     site: Identifier
@@ -293,6 +306,9 @@ class Alert(_Message, frozen=True, kw_only=True):
     advice: tuple[str, ...]
     certainty: Text
     disposition: str | None = None
+    title_phrase: Phrase | None = None
+    advice_phrases: tuple[Phrase | None, ...] = ()
+    certainty_phrase: Phrase | None = None
 
 
 class AuditHead(_Message, frozen=True, kw_only=True):

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contract.phrase import Phrase, say
 from hub.permits import PermitWindow, TimedPermit, describe, in_force
 from hub.polygons import contains
 from hub.site import Area, Site, Zone
+from hub.terms import A_KIND_WORDS
 from hub.vehicles import Vehicle
 
 
@@ -22,7 +24,7 @@ class Standing:
     vehicle: Vehicle
     zone: str | None
     breaks: str | None
-    why: str
+    why: Phrase
 
     @property
     def authorised(self) -> bool:
@@ -36,7 +38,9 @@ def judge_access(
     return tuple(_stand(site, vehicle, granted) for vehicle in vehicles)
 
 
-def permitted(site: Site, place: Zone | Area, vehicle: Vehicle, granted: Sequence[TimedPermit]) -> str | None:
+def permitted(
+    site: Site, place: Zone | Area, vehicle: Vehicle, granted: Sequence[TimedPermit]
+) -> Phrase | None:
     """What permits this vehicle in this place, in words, or None."""
     return in_force(place.id, place.permits, granted, vehicle.kind, vehicle.captured_ms, site.time_zone_info)
 
@@ -45,15 +49,24 @@ def _stand(site: Site, vehicle: Vehicle, granted: Sequence[TimedPermit]) -> Stan
     zone = site.zone_at(vehicle.x_m, vehicle.y_m)
     zone_id = None if zone is None else zone.id
     if not vehicle.motor:
-        return Standing(vehicle, zone_id, None, f"a {vehicle.kind} needs no permit")
+        return Standing(
+            vehicle, zone_id, None, say("{a_vehicle} needs no permit", a_vehicle=A_KIND_WORDS[vehicle.kind])
+        )
     areas = [area for area in site.areas if contains(area.polygon, vehicle.x_m, vehicle.y_m)]
     closed = [area for area in areas if "vehicle" in area.closed_to]
-    why = "vehicles may be here"
+    why = say("vehicles may be here")
     for area in closed:
         found = permitted(site, area, vehicle, granted)
         if found is None:
             return Standing(
-                vehicle, zone_id, area.id, _breaks(area.name, "is closed to vehicles", vehicle, area.permits)
+                vehicle,
+                zone_id,
+                area.id,
+                say(
+                    "{place} is closed to vehicles; no permit for {a_vehicle} is in force (windows: {windows})",
+                    place=area.name,
+                    **_missing(vehicle, area.permits),
+                ),
             )
         why = found
     if closed:
@@ -66,11 +79,18 @@ def _stand(site: Site, vehicle: Vehicle, granted: Sequence[TimedPermit]) -> Stan
         found = permitted(site, one, vehicle, granted) or held
         if found is None:
             return Standing(
-                vehicle, zone_id, one.id, _breaks(one.name, "is a pedestrian zone", vehicle, one.permits)
+                vehicle,
+                zone_id,
+                one.id,
+                say(
+                    "{place} is a pedestrian zone; no permit for {a_vehicle} is in force (windows: {windows})",
+                    place=one.name,
+                    **_missing(vehicle, one.permits),
+                ),
             )
         why = found
     return Standing(vehicle, zone_id, None, why)
 
 
-def _breaks(name: str, rule: str, vehicle: Vehicle, windows: Sequence[PermitWindow]) -> str:
-    return f"{name} {rule}; no permit for a {vehicle.kind} is in force (windows: {describe(windows, vehicle.kind)})"
+def _missing(vehicle: Vehicle, windows: Sequence[PermitWindow]) -> dict[str, Phrase | tuple[Phrase, ...]]:
+    return {"a_vehicle": A_KIND_WORDS[vehicle.kind], "windows": describe(windows, vehicle.kind)}

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from contract.phrase import Phrase, english
+
 Disposition = Literal["true", "false", "test", "exercise"]
 
 
@@ -56,10 +58,10 @@ Action = Acknowledge | Shelve | Unshelve | Close | OutOfService
 class IllegalAction(ValueError):
     """An action that is not allowed now. Nothing has changed. `problem` says why, `do` what to do instead."""
 
-    def __init__(self, problem: str, do: str) -> None:
-        super().__init__(f"{problem}; {do}")
-        self.problem = problem
-        self.do = do
+    def __init__(self, problem: Phrase, do: Phrase) -> None:
+        self.problem, self.do = english(problem), english(do)
+        self.problem_phrase, self.do_phrase = problem, do
+        super().__init__(f"{self.problem}; {self.do}")
 
 
 class UnknownAlert(IllegalAction):

@@ -10,6 +10,7 @@ import msgspec
 
 from contract.instants import from_ms
 from contract.messages import Alert, AlertCondition, AlertHandling, Severity
+from contract.phrase import Phrase, english, say, say_many
 from hub.actions import (
     Acknowledge,
     Action,
@@ -38,6 +39,7 @@ from hub.finding import Finding
 from hub.reasons import Why
 from hub.rules import SEVERITIES, Effective, Family, Rule, effective, family_of, steps_of
 from hub.step import Transition
+from hub.terms import HANDLING_WORDS
 
 _ADVICE_MAX = 6
 _TEXT_MAX = 400
@@ -164,15 +166,17 @@ class AlertBook:
     def act(self, action: Action, now_ms: int) -> tuple[Transition, ...]:
         """Does what a person asks, or raises IllegalAction and changes nothing."""
         if not action.by.strip():
-            raise IllegalAction("nobody is named", "say who does it")
+            raise IllegalAction(say("nobody is named"), say("say who does it"))
         if isinstance(action, OutOfService):
             return tuple(self._take_out(action, now_ms))
         key, record = self._find(action.alert)
         if isinstance(action, Acknowledge):
             if record.handling != "unacknowledged":
                 raise IllegalAction(
-                    f"the alert is {record.handling.replace('_', ' ')}{_by_whom(record)}",
-                    "unshelve it first" if record.handling == "shelved" else "nothing more is needed",
+                    _handled(record),
+                    say("unshelve it first")
+                    if record.handling == "shelved"
+                    else say("nothing more is needed"),
                 )
             record.acknowledged_by, record.acknowledged_ms = action.by, now_ms
             moved = [self._move(record, Event.ACKNOWLEDGE, now_ms, action.by)]
@@ -181,7 +185,7 @@ class AlertBook:
             return (self._shelve(record, action, now_ms),)
         if isinstance(action, Unshelve):
             if record.handling != "shelved":
-                raise IllegalAction("the alert is not shelved", "nothing needs to be done")
+                raise IllegalAction(say("the alert is not shelved"), say("nothing needs to be done"))
             record.shelved_until_ms = None
             moved = [self._move(record, Event.UNSHELVE, now_ms, action.by)]
             return (*moved, *self._close_if_over(key, record, now_ms))
@@ -281,7 +285,8 @@ class AlertBook:
         if SEVERITIES.index(severity) >= SEVERITIES.index(record.severity):
             record.severity = severity
         record.step, record.rule = step, rule.id
-        record.title = f"{rule.title}: {finding.name}"
+        record.title_phrase = say("{title}: {name}", title=rule.title, name=finding.name)
+        record.title = english(record.title_phrase)
         record.latched = record.latched or rule.latched
 
     def _describe(self, record: Record, finding: Finding, look: Callable[[Finding], str | None]) -> None:
@@ -294,13 +299,15 @@ class AlertBook:
         record.position_m = finding.position_m
         record.cameras = finding.cameras
         record.vms_url = look(finding)
-        record.certainty = finding.certainty()[:_TEXT_MAX]
+        _say_certainty(record, finding)
         threats = finding.threats or rule.threats
-        ours: tuple[str, ...] = ()
+        ours: tuple[Phrase | str, ...] = ()
         if self._assessment is not None and record.family is not Family.SENSOR_SILENT:
             ours = self._assessment.advice(record.zone, threats)
         # what to do now stands before what the town still has to build
-        record.advice = (*advice(rule.id), *ours)[:_ADVICE_MAX]
+        lines = (*advice(rule.id), *ours)[:_ADVICE_MAX]
+        record.advice = tuple(str(line) for line in lines)
+        record.advice_phrases = tuple(line if isinstance(line, Phrase) else None for line in lines)
 
     def _outage(self, record: Record) -> Outage | None:
         return next((one for one in self._outages if one.covers(record)), None)
@@ -346,21 +353,24 @@ class AlertBook:
         for key, record in self._records.items():
             if record.alert == alert and record.condition != "pending":
                 return key, record
-        raise UnknownAlert(f"no open alert {alert[:40]}", "reload the page; it may have closed")
+        raise UnknownAlert(
+            say("no open alert {alert}", alert=alert[:40]), say("reload the page; it may have closed")
+        )
 
     def _shelve(self, record: Record, action: Shelve, now_ms: int) -> Transition:
         if not action.reason.strip():
-            raise IllegalAction("shelving needs a reason", "say why it can wait")
+            raise IllegalAction(say("shelving needs a reason"), say("say why it can wait"))
         if not 1 <= action.minutes <= SHELVE_MAX_MINUTES:
             raise IllegalAction(
-                f"{action.minutes} minutes is not possible", f"shelve for 1 to {SHELVE_MAX_MINUTES} minutes"
+                say_many("{count} minute is not possible", "{count} minutes is not possible", action.minutes),
+                say("shelve for 1 to {most} minutes", most=SHELVE_MAX_MINUTES),
             )
         if record.severity == "high":
-            raise IllegalAction("a high alert cannot be shelved", "acknowledge it and deal with it")
+            raise IllegalAction(say("a high alert cannot be shelved"), say("acknowledge it and deal with it"))
         if record.handling not in ("unacknowledged", "acknowledged"):
             raise IllegalAction(
-                f"the alert is {record.handling.replace('_', ' ')} already",
-                "unshelve it first to shelve it anew",
+                say("the alert is {handling} already", handling=HANDLING_WORDS[record.handling]),
+                say("unshelve it first to shelve it anew"),
             )
         record.shelved_until_ms = now_ms + action.minutes * 60_000
         return self._move(record, Event.SHELVE, now_ms, action.by)
@@ -368,14 +378,16 @@ class AlertBook:
     def _close(self, key: str, record: Record, action: Close, now_ms: int) -> Transition:
         if record.condition == "unknown":
             raise IllegalAction(
-                "nobody sees now whether it is over",
-                "bring the camera back, or look on the spot and wait for it",
+                say("nobody sees now whether it is over"),
+                say("bring the camera back, or look on the spot and wait for it"),
             )
         if record.condition != "returned":
             raise IllegalAction(
-                "its cause is still there",
-                "acknowledge it; it closes by itself when the cause is gone. Shelve it, give a vehicle a timed "
-                "permit, or take the rule out of service if it is wrong",
+                say("its cause is still there"),
+                say(
+                    "acknowledge it; it closes by itself when the cause is gone. Shelve it, give a vehicle a timed "
+                    "permit, or take the rule out of service if it is wrong"
+                ),
             )
         handling = record.handling
         record.disposition = disposition_text(action.disposition, action.cause)
@@ -387,11 +399,15 @@ class AlertBook:
     def _take_out(self, action: OutOfService, now_ms: int) -> list[Transition]:
         family = family_of(action.rule)
         if family is None:
-            raise IllegalAction(f"there is no rule {action.rule[:60]}", "take one of the listed rules")
+            raise IllegalAction(
+                say("there is no rule {rule}", rule=action.rule[:60]), say("take one of the listed rules")
+            )
         if not action.reason.strip():
-            raise IllegalAction("out of service needs a reason", "say what is being worked on")
+            raise IllegalAction(say("out of service needs a reason"), say("say what is being worked on"))
         if not now_ms < action.until_ms <= now_ms + OUT_OF_SERVICE_MAX_MS:
-            raise IllegalAction("it must end within seven days from now", "choose a time in that range")
+            raise IllegalAction(
+                say("it must end within seven days from now"), say("choose a time in that range")
+            )
         same = (action.rule, action.subject)
         self._outages = [one for one in self._outages if (one.rule, one.subject) != same]
         self._outages.append(
@@ -428,14 +444,23 @@ def _limit(record: Record, finding: Finding) -> None:
     """What limits the numbers now stands among the alert's reasons, in place of what limited them before."""
     kept = tuple(one for one in record.reasons if one.reason not in _CAVEATS)
     record.reasons = (*kept, *finding.caveats())
-    record.certainty = finding.certainty()[:_TEXT_MAX]
+    _say_certainty(record, finding)
 
 
-def _by_whom(record: Record) -> str:
-    """Who has acknowledged it and when, for whoever comes second."""
+def _say_certainty(record: Record, finding: Finding) -> None:
+    record.certainty_phrase = finding.certainty()
+    record.certainty = english(record.certainty_phrase)[:_TEXT_MAX]
+
+
+def _handled(record: Record) -> Phrase:
+    """What has been done about it, and by whom and when, for whoever comes second."""
     if record.handling != "acknowledged" or record.acknowledged_ms is None:
-        return ""
-    return f" by {record.acknowledged_by} at {from_ms(record.acknowledged_ms)}"
+        return say("the alert is {handling}", handling=HANDLING_WORDS[record.handling])
+    return say(
+        "the alert is acknowledged by {name} at {at:moment}",
+        name=record.acknowledged_by or "",
+        at=from_ms(record.acknowledged_ms),
+    )
 
 
 def _pending() -> AlertCondition:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from contract import limits
 from contract.instants import from_ms
 from contract.messages import Alert, AlertCondition, AlertHandling, Reason, Severity
+from contract.phrase import Phrase
 from hub.delays import Delay
 from hub.rules import Family
 
@@ -41,6 +42,9 @@ class Record(Struct, kw_only=True, omit_defaults=True):
     advice: tuple[str, ...] = ()
     certainty: str = ""
     disposition: str | None = None
+    title_phrase: Phrase | None = None
+    advice_phrases: tuple[Phrase | None, ...] = ()
+    certainty_phrase: Phrase | None = None
 
 
 class Outage(Struct, frozen=True, kw_only=True):
@@ -98,6 +102,9 @@ def as_alert(r: Record, site: str) -> Alert:
         advice=r.advice,
         certainty=r.certainty,
         disposition=r.disposition,
+        title_phrase=r.title_phrase,
+        advice_phrases=r.advice_phrases,
+        certainty_phrase=r.certainty_phrase,
     )
 
 

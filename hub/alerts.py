@@ -26,6 +26,7 @@ import msgspec
 
 from contract.instants import from_ms
 from contract.messages import Alert, AlertCondition, AlertHandling, Severity
+from contract.phrase import Said, say
 from hub.actions import Disposition, IllegalAction
 from hub.step import Transition
 
@@ -136,11 +137,15 @@ def may_return(handling: AlertHandling, latched: bool) -> bool:
 def dispose(alert: Alert, *, by: str, disposition: Disposition, cause: str | None, now_ms: int) -> Transition:
     """Says afterwards what a closed alert was. Raises IllegalAction for one that is open or already disposed of."""
     if alert.closed_at is None:
-        raise IllegalAction(f"alert {alert.alert} is still open", "close it first")
+        raise IllegalAction(say("alert {alert} is still open", alert=alert.alert), say("close it first"))
     if alert.disposition is not None:
         raise IllegalAction(
-            f"alert {alert.alert} was already closed as {alert.disposition}",
-            "ask an administrator to correct it",
+            say(
+                "alert {alert} was already closed as {disposition}",
+                alert=alert.alert,
+                disposition=alert.disposition,
+            ),
+            say("ask an administrator to correct it"),
         )
     return Transition(
         at=from_ms(now_ms),
@@ -156,19 +161,40 @@ def closed_before(past: Sequence[Transition]) -> IllegalAction:
     """What to tell who comes too late. `past`: all transitions of an alert that has closed, oldest first."""
     alert = past[-1].alert
     last = next((one for one in reversed(past) if one.event in _ENDING), past[-1])
-    what = "" if alert.disposition is None else f" as {alert.disposition}"
-    who = "by itself" if last.by is None else f"by {last.by}"
-    text = f"alert {alert.alert} was closed {who} at {last.at}{what}"
+    said: dict[str, Said] = {"alert": alert.alert, "at": last.at}
+    what = alert.disposition
+    if last.by is None and what is None:
+        text = say("alert {alert} was closed by itself at {at:moment}", **said)
+    elif last.by is None:
+        text = say(
+            "alert {alert} was closed by itself at {at:moment} as {disposition}",
+            **said,
+            disposition=what or "",
+        )
+    elif what is None:
+        text = say("alert {alert} was closed by {name} at {at:moment}", **said, name=last.by)
+    else:
+        text = say(
+            "alert {alert} was closed by {name} at {at:moment} as {disposition}",
+            **said,
+            name=last.by,
+            disposition=what,
+        )
     if last.by is None and alert.acknowledged_by is not None:
-        text += f"; {alert.acknowledged_by} had acknowledged it at {alert.acknowledged_at}"
-    return IllegalAction(text, "nothing more is needed; reload to see it")
+        text = say(
+            "{closed}; {name} had acknowledged it at {at:moment}",
+            closed=text,
+            name=alert.acknowledged_by,
+            at=alert.acknowledged_at or "",
+        )
+    return IllegalAction(text, say("nothing more is needed; reload to see it"))
 
 
 def disposition_text(disposition: Disposition, cause: str | None) -> str:
     """What is kept on the alert. Raises IllegalAction when a false alarm has no cause."""
     if disposition == "false":
         if not cause or not cause.strip():
-            raise IllegalAction("a false alarm needs a cause", "say what was mistaken for what")
+            raise IllegalAction(say("a false alarm needs a cause"), say("say what was mistaken for what"))
         return f"false: {cause.strip()}"
     return disposition if not cause else f"{disposition}: {cause.strip()}"
 

@@ -52,6 +52,7 @@ from hub.store import Store
 from hub.taking_out import TakingOut
 from hub.truth import read_truth
 from hub.wall_clock import WallClock
+from hub.words.catalogue import Words
 
 log = logging.getLogger("hub")
 
@@ -121,6 +122,9 @@ class Hub:
         assessment = read_assessment(settings.assessment, self.site) if settings.assessment else None
         self._assessment_hash = life.file_sha256(settings.assessment) if settings.assessment else None
         self._truth = read_truth(settings.truth, self.site) if settings.truth else None
+        self._words = Words(settings.words_folder, default=settings.language)
+        for warning in self._words.warnings:
+            log.warning("%s", warning)
         self._thread: threading.Thread | None = None
         with ExitStack() as opened:
             self._socket = opened.enter_context(listening(settings.listen.host, settings.listen.port))
@@ -264,6 +268,7 @@ class Hub:
             taking_out=self.taking_out,
             url=settings.listen.url,
             oidc=settings.oidc,
+            words=self._words,
             version=version(),
             keeping=record_keeping.routes(
                 database=settings.database, key_file=settings.vault_key, anchor_file=settings.anchor_file

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from contract.instants import Instant, to_ms
 from contract.messages import Identifier
+from contract.phrase import Phrase, say
 from contract.yaml_file import YamlFile
 from hub.site import Site
 
@@ -205,7 +206,7 @@ class Assessment:
 
     file: AssessmentFile
     risks: tuple[StaticRisk, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[Phrase, ...]
 
     @property
     def approved(self) -> bool:
@@ -229,9 +230,9 @@ class Assessment:
                 return entry.people
         return None
 
-    def advice(self, zone: str | None, threats: tuple[Threat, ...]) -> tuple[str, ...]:
+    def advice(self, zone: str | None, threats: tuple[Threat, ...]) -> tuple[Phrase | str, ...]:
         """What the assessment says to do here about these threats: measures first, then open recommendations."""
-        found = [
+        found: list[Phrase | str] = [
             m.advice
             for m in self.file.measures
             if m.advice and zone in m.zones and any(m.credit.get(t, 0.0) > 0 for t in threats)
@@ -240,7 +241,7 @@ class Assessment:
             here = not r.zones or zone in r.zones
             about = not r.threats or any(t in r.threats for t in threats)
             if not r.done and here and about:
-                found.append(f"Recommended, not done yet: {r.text} ({r.owner})")
+                found.append(say("Recommended, not done yet: {text} ({owner})", text=r.text, owner=r.owner))
         return tuple(found)
 
 
@@ -261,22 +262,32 @@ def assess(file: AssessmentFile, site: Site) -> Assessment:
     threats = list(Threat)
     scores = sorted(file.scores, key=lambda s: (order[s.zone], threats.index(s.threat)))
     risks = tuple(_risk(file, score) for score in scores)
-    warnings: list[str] = []
+    warnings: list[Phrase] = []
     for risk in risks:
         if risk.credits > risk.v0 - 1:
             warnings.append(
-                f"zone {risk.zone}, {risk.threat}: credits {risk.credits:g} exceed V0 - 1 = {risk.v0 - 1:g}; "
-                "V cannot fall below 1"
+                say(
+                    "zone {zone}, {threat}: credits {credits:g} exceed V0 - 1 = {most:g}; V cannot fall below 1",
+                    zone=risk.zone,
+                    threat=risk.threat.value,
+                    credits=risk.credits,
+                    most=risk.v0 - 1,
+                )
             )
     scored = {risk.zone for risk in risks}
     known = {entry.zone for entry in file.reference_people if entry.people > 0}
     for zone in site.zone_ids:
         if zone not in scored:
-            warnings.append(f"zone {zone} has no scores; its level rests on the crowd alone")
+            warnings.append(say("zone {zone} has no scores; its level rests on the crowd alone", zone=zone))
         elif zone not in known:
-            warnings.append(f"zone {zone} has no reference_people; its consequence does not follow the crowd")
+            warnings.append(
+                say(
+                    "zone {zone} has no reference_people; its consequence does not follow the crowd",
+                    zone=zone,
+                )
+            )
     if file.status == "draft":
-        warnings.append("the assessment is a draft: its scores are shown and move no rule")
+        warnings.append(say("the assessment is a draft: its scores are shown and move no rule"))
     return Assessment(file, risks, tuple(warnings))
 
 

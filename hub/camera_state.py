@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contract.instants import from_ms
+from contract.phrase import english
 from hub.sensor_findings import problem_of
 from hub.site_state import CameraMemory, SiteState
 from hub.step import CameraState
@@ -18,6 +19,7 @@ def camera_state(state: SiteState, memory: CameraMemory, now_ms: int) -> CameraS
     covered = None
     if memory.sheet is not None and memory.covered_cells:
         covered = round(min(1.0, memory.observed_cells / memory.covered_cells), 3)
+    problem = problem_of(memory, condition, now_ms)
     return CameraState(
         camera=camera.id,
         agent=camera.agent,
@@ -32,7 +34,8 @@ def camera_state(state: SiteState, memory: CameraMemory, now_ms: int) -> CameraS
         clock=None if reading is None else reading.clock,
         clock_offset_s=None if offset_s is None else round(offset_s, 3),
         clock_corrected=memory.clock_corrected,
-        problem=problem_of(memory, condition, now_ms),
+        problem=None if problem is None else english(problem),
+        problem_phrase=problem,
         outbox_depth=None if health is None else health.outbox_depth,
         zones=memory.zones,
         observed_share=covered,

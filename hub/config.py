@@ -167,6 +167,7 @@ class VaultPart(_Part):
 class Config(_Part):
     """What the file holds. `clock: media` is for replays and exercises: now is the newest capture time accepted.
 
+    `language`: for whom nothing else is known of. `words_folder`: the town's own words (docs/languages.md).
     `truth`: for demos and exercises on rendered footage; a file of `python -m models.scenes curve`.
     """
 
@@ -179,6 +180,8 @@ class Config(_Part):
     webhooks: tuple[WebhookPart, ...] = ()
     notifications: NotificationsPart = msgspec.field(default_factory=NotificationsPart)
     truth: str | None = None
+    language: Literal["en", "ro", "nl", "es", "el", "lt"] = "en"
+    words_folder: str | None = None
     retention: RetentionPart = msgspec.field(default_factory=RetentionPart)
     audit: AuditPart = msgspec.field(default_factory=AuditPart)
     exports: ExportsPart = msgspec.field(default_factory=ExportsPart)
@@ -238,6 +241,8 @@ class Settings:
     config_sha256: str
     vault_key: Path
     assessment_in_vault: str | None = None
+    language: str = "en"
+    words_folder: Path | None = None
 
 
 def read_config(path: Path | str) -> Config:
@@ -334,6 +339,8 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
             idle_ms=http.session.idle_minutes * MINUTE_MS, whole_ms=http.session.hours * 60 * MINUTE_MS
         ),
         truth=at(config.truth) if config.truth else None,
+        language=config.language,
+        words_folder=at(config.words_folder) if config.words_folder else None,
         webhooks=webhooks,
         notify=config.notifications,
         cap=config.cap,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from contract.messages import Reason
+from contract.phrase import Phrase, say, say_many
 from hub.delays import Verdict
 from hub.finding import Finding
 from hub.reasons import Why, because
@@ -53,8 +54,13 @@ def partly_seen(crowd: ZoneCrowd) -> tuple[Reason, ...]:
         found.append(
             because(
                 Why.ZONE_HELD,
-                f"{crowd.held_people:.0f} people with what was last seen where no camera, or too few, can say that it "
-                "has emptied: kept until they can",
+                say_many(
+                    "{count} person with what was last seen where no camera, or too few, can say that it has "
+                    "emptied: kept until they can",
+                    "{count} people with what was last seen where no camera, or too few, can say that it has "
+                    "emptied: kept until they can",
+                    round(crowd.held_people),
+                ),
                 crowd.held_people,
                 crowd.people,
                 "persons",
@@ -65,7 +71,10 @@ def partly_seen(crowd: ZoneCrowd) -> tuple[Reason, ...]:
         found.append(
             because(
                 Why.ZONE_PARTLY_SEEN,
-                f"only {crowd.seen_share:.0%} of the zone is seen; the numbers count that part alone",
+                say(
+                    "only {share:.0%} of the zone is seen; the numbers count that part alone",
+                    share=crowd.seen_share,
+                ),
                 crowd.seen_share * 100,
                 95.0,
                 "%",
@@ -110,8 +119,13 @@ def _density(crowd: ZoneCrowd, at_ms: int) -> Finding:
         return (
             because(
                 Why.DENSITY_PATCH,
-                f"the fullest 6 x 6 m hold {value:.1f} people per square metre (median of 5 s); "
-                f"{rule.id} from {on_at:g}",
+                say(
+                    "the fullest 6 x 6 m hold {density:.1f} people per square metre (median of 5 s); "
+                    "{rule} from {limit:g}",
+                    density=value,
+                    rule=rule.id,
+                    limit=on_at,
+                ),
                 value,
                 on_at,
                 "/m2",
@@ -141,8 +155,14 @@ def _occupancy(crowd: ZoneCrowd, at_ms: int) -> Finding:
         return (
             because(
                 Why.OCCUPANCY_SHARE,
-                f"{people:.0f} people, {share:.0%} of the {crowd.safe_occupancy:.0f} that are safe here; "
-                f"limit {rule.on_at:.0%}",
+                say_many(
+                    "{count} person, {share:.0%} of the {safe:.0f} that are safe here; limit {limit:.0%}",
+                    "{count} people, {share:.0%} of the {safe:.0f} that are safe here; limit {limit:.0%}",
+                    round(people),
+                    share=share,
+                    safe=crowd.safe_occupancy,
+                    limit=rule.on_at,
+                ),
                 share * 100,
                 rule.on_at * 100,
                 "%",
@@ -169,12 +189,23 @@ def _time_to_critical(crowd: ZoneCrowd, minutes: float | None, at_ms: int) -> Fi
         if soonest is None or minutes is None:
             return ()
         low, high = soonest.until.low_s / 60.0, soonest.until.high_s
-        upto = f"{high / 60.0:.0f}" if high is not None and high < 36_000 else "never"
+        upto: Phrase | int = round(high / 60.0) if high is not None and high < 36_000 else say("never")
         return (
             because(
                 Why.TIME_TO_CRITICAL,
-                f"{soonest.where}: {soonest.people:.0f} people reach {soonest.critical_people:.0f} in "
-                f"{minutes:.0f} min (range {low:.0f} to {upto}); limit {rule.on_at:g} min",
+                say_many(
+                    "{where}: {count} person reaches {critical:.0f} in {min:.0f} min (range {low:.0f} to {high}); "
+                    "limit {limit:g} min",
+                    "{where}: {count} people reach {critical:.0f} in {min:.0f} min (range {low:.0f} to {high}); "
+                    "limit {limit:g} min",
+                    round(soonest.people),
+                    where=soonest.where,
+                    critical=soonest.critical_people,
+                    min=minutes,
+                    low=low,
+                    high=upto,
+                    limit=rule.on_at,
+                ),
                 minutes,
                 rule.on_at,
                 "min",
@@ -182,7 +213,11 @@ def _time_to_critical(crowd: ZoneCrowd, minutes: float | None, at_ms: int) -> Fi
             ),
             because(
                 Why.INFLOW_POSITIVE,
-                f"net inflow {soonest.inflow_per_s.median * 60.0:.0f} people a minute over two minutes",
+                say_many(
+                    "net inflow {count} person a minute over two minutes",
+                    "net inflow {count} people a minute over two minutes",
+                    round(soonest.inflow_per_s.median * 60.0),
+                ),
                 soonest.inflow_per_s.median * 60.0,
                 0.0,
                 "/min",
@@ -207,7 +242,7 @@ def entered_finding(
     zone: str | None,
     people: float | None,
     held_people: float,
-    permit: str | None,
+    permit: Phrase | None,
     captured_ms: int | None,
     now_ms: int,
     position_m: tuple[float, float] | None,
@@ -227,7 +262,12 @@ def entered_finding(
         return (
             because(
                 Why.AREA_PERSON,
-                f"{people:.1f} people in {area.name}, which is closed to people; limit {rule.on_at:g}",
+                say(
+                    "{people:.1f} people in {place}, which is closed to people; limit {limit:g}",
+                    people=people,
+                    place=area.name,
+                    limit=rule.on_at,
+                ),
                 people,
                 rule.on_at,
                 "persons",
@@ -243,7 +283,9 @@ def entered_finding(
         at_ms=now_ms if captured_ms is None else captured_ms,
         verdicts=(verdict,),
         explain=explain,
-        certainty=lambda: f"Counted by {', '.join(cameras)}." if cameras else "Nobody sees this place now.",
+        certainty=lambda: (
+            say("Counted by {cameras}.", cameras=cameras) if cameras else say("Nobody sees this place now.")
+        ),
         position_m=position_m,
         cameras=cameras,
     )

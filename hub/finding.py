@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from contract.messages import Reason, Severity
+from contract.phrase import Phrase
 from hub.assessment import Threat
 from hub.delays import Verdict
 from hub.rules import Family
@@ -27,7 +28,7 @@ class Finding(Struct, frozen=True):
     at_ms: int
     verdicts: tuple[Verdict, ...]
     explain: Callable[[int], tuple[Reason, ...]]
-    certainty: Callable[[], str]
+    certainty: Callable[[], Phrase]
     position_m: tuple[float, float] | None = None
     cameras: tuple[str, ...] = ()
     on_after_ms: int | None = None

@@ -15,6 +15,7 @@ import numpy as np
 
 from contract.geometry import BoolGrid, FloatGrid
 from contract.intake import Observation
+from contract.phrase import Phrase, say
 from hub.crowd import (
     CRITICAL_PER_M2,
     SLOPE_Z,
@@ -75,7 +76,7 @@ class _Window:
 class Arrival:
     """The soonest critical moment of one zone: where, from how many towards how many, how fast, how soon."""
 
-    where: str
+    where: Phrase | str
     at_m: tuple[float, float] | None
     people: float
     critical_people: float
@@ -324,11 +325,16 @@ class Inflow:
         if slope is None:
             return None
         at_m = self.ground.centre_m(flat, k)
-        where = f"{size_m:g} m around ({at_m[0]:.0f}, {at_m[1]:.0f})"
+        where = say("{size:g} m around ({x:.0f}, {y:.0f})", size=size_m, x=at_m[0], y=at_m[1])
         return self._arrival(where, at_m, counts[-1], CRITICAL_PER_M2 * room_m2, slope)
 
     def _arrival(
-        self, where: str, at_m: tuple[float, float] | None, people: float, critical: float, slope: Slope
+        self,
+        where: Phrase | str,
+        at_m: tuple[float, float] | None,
+        people: float,
+        critical: float,
+        slope: Slope,
     ) -> Arrival | None:
         if people < FILLED_MIN * critical:
             return None

@@ -20,6 +20,7 @@ from typing import Any
 from contract.instants import from_ms
 from contract.intake import Observation
 from contract.messages import AgentStatus
+from contract.phrase import Phrase, english, say, say_many
 from hub.batch import Batch
 from hub.herald import Herald
 from hub.history import Timeline, note_late
@@ -100,7 +101,7 @@ class Judge:
         self._counts = store.counts()
         self._acknowledged = self._counts.get("readings", 0)
         self._memory = store.memory()
-        self._database = "ok"
+        self._database: Phrase | None = None
         self.faults = 0
         self._last_fault: str | None = None
         self.started_ms = clock()
@@ -208,9 +209,13 @@ class Judge:
         for item in items:
             if isinstance(item, Asked) and id(item.answer) not in owed:
                 _fail(item.answer, RuntimeError("the hub failed on this; see hub.fault in /api/v1/state"))
-        self._database = (
-            f"a round could not be stored ({found.text.splitlines()[-1]}); {len(self._batch.transitions)} changes "
-            "of alerts wait for it, and nothing of it was acknowledged: see the fault in the hub's log"
+        self._database = say_many(
+            "a round could not be stored ({error}); {count} change of alerts waits for it, and nothing of it was "
+            "acknowledged: see the fault in the hub's log",
+            "a round could not be stored ({error}); {count} changes of alerts wait for it, and nothing of it was "
+            "acknowledged: see the fault in the hub's log",
+            len(self._batch.transitions),
+            error=found.text.splitlines()[-1],
         )
         try:
             self._live.offer(None, self._state(), now_ms=self.now_ms)
@@ -368,8 +373,9 @@ class Judge:
                 self._store.write(batch)
                 break
             except sqlite3.Error as error:
-                text = (
-                    f"{error}; nothing is acknowledged until it can be written: check disk space and rights"
+                text = say(
+                    "{error}; nothing is acknowledged until it can be written: check disk space and rights",
+                    error=str(error),
                 )
                 if text != self._database:
                     log.error("database %s: %s", self._store.path, text)
@@ -377,7 +383,7 @@ class Judge:
                 self._live.offer(None, self._state(), now_ms=self.now_ms)
                 if self._stopping.wait(DATABASE_RETRY_S):
                     raise
-        self._database = "ok"
+        self._database = None
         self._memory = batch.memory or self._memory
         for name, n in batch.counts.items():
             self._counts[name] = self._counts.get(name, 0) + n
@@ -434,8 +440,10 @@ class Judge:
             clock="media" if self._media else "wall",
             broker="connected" if link is not None and link.connected else "lost",
             broker_since=from_ms(self.started_ms if link is None else link.since_ms),
-            broker_problem=None if link is None else link.problem,
-            database=self._database,
+            broker_problem=None if link is None or link.problem is None else english(link.problem),
+            broker_problem_phrase=None if link is None else link.problem,
+            database="ok" if self._database is None else english(self._database),
+            database_phrase=self._database,
             readings=counts.get("readings", 0),
             duplicates=counts.get("duplicates", 0),
             refused=sum(n for name, n in counts.items() if name.startswith("refused.")),

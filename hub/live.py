@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from contract.instants import Instant, from_ms
 from contract.messages import Alert, ZoneState
+from contract.phrase import Phrase
 from hub.step import CameraState, GroundVehicle, Heat, Step
 
 QUEUE_EVENTS = 64  # [E] ten seconds of a busy site
@@ -43,7 +44,9 @@ class HubState(Struct, frozen=True, kw_only=True):
     broker: Literal["connected", "lost"]
     broker_since: Instant
     broker_problem: str | None
+    broker_problem_phrase: Phrase | None = None
     database: str
+    database_phrase: Phrase | None = None
     readings: int
     duplicates: int
     refused: int

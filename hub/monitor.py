@@ -16,6 +16,7 @@ from contract.instants import from_ms
 from contract.intake import Observation
 from contract.limits import FUTURE_MAX_S
 from contract.messages import AgentStatus, CameraHealth, Severity, ZoneState
+from contract.phrase import say
 from hub.access import Standing, judge_access
 from hub.actions import (
     Acknowledge,
@@ -169,7 +170,8 @@ class Monitor:
         known = {*self._site.zone_ids, *self._area_zone, *self._state.cameras}
         if isinstance(action, OutOfService) and action.subject not in known:
             raise IllegalAction(
-                f"there is no zone, area or camera {action.subject[:60]}", "take one of the site file"
+                say("there is no zone, area or camera {subject}", subject=action.subject[:60]),
+                say("take one of the site file"),
             )
         return self._book.act(action, now_ms)
 
@@ -193,16 +195,21 @@ class Monitor:
     ) -> TimedPermit:
         """A timed permit for a zone or area; `kinds` empty means the motor kinds. Raises IllegalAction."""
         if place not in self._area_zone and place not in self._site.zone_ids:
-            raise IllegalAction(f"there is no zone or area {place[:60]}", "take one of the site file")
+            raise IllegalAction(
+                say("there is no zone or area {place}", place=place[:60]), say("take one of the site file")
+            )
         strange = sorted(set(kinds) - MOTOR_KINDS - {"bicycle", "person"})
         if strange:
             raise IllegalAction(
-                f"there is no kind {strange[0][:60]}", f"take of {', '.join(sorted(MOTOR_KINDS))}"
+                say("there is no kind {kind}", kind=strange[0][:60]),
+                say("take of {kinds}", kinds=tuple(sorted(MOTOR_KINDS))),
             )
         if not by.strip() or not reason.strip():
-            raise IllegalAction("a permit needs a name and a reason", "say who grants it and why")
+            raise IllegalAction(say("a permit needs a name and a reason"), say("say who grants it and why"))
         if not now_ms < until_ms <= now_ms + TIMED_PERMIT_MAX_MS:
-            raise IllegalAction("a permit must end within 24 hours from now", "choose a time in that range")
+            raise IllegalAction(
+                say("a permit must end within 24 hours from now"), say("choose a time in that range")
+            )
         permit = TimedPermit(
             place=place, kinds=tuple(kinds), until_ms=until_ms, by=by, reason=reason, granted_ms=now_ms
         )

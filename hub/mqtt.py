@@ -21,6 +21,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from contract import topics
+from contract.phrase import Phrase, Said, say
 from hub.ingest import Arrival
 from hub.mqtt_client import ReadAheadClient, Received
 
@@ -51,7 +52,7 @@ class BrokerAddress:
 class LinkState:
     connected: bool
     since_ms: int
-    problem: str | None
+    problem: Phrase | None
 
 
 class Link:
@@ -80,7 +81,7 @@ class Link:
         self._stopping = threading.Event()
         self._lost = threading.Event()
         self._welcomed = False
-        self._state = LinkState(False, clock(), f"no connection to {address.host}:{address.port} yet")
+        self._state = LinkState(False, clock(), say("no connection to {host}:{port} yet", **self._named))
         self._client = self._new_client()
         self._thread = threading.Thread(target=self._keep_connected, name="hub-mqtt", daemon=True)
 
@@ -153,8 +154,12 @@ class Link:
                 self._client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
             except (OSError, ValueError) as error:
                 self._say_lost(
-                    f"broker {self._address.host}:{self._address.port}: {error}; "
-                    "check that it runs and that broker.host and broker.port are right"
+                    say(
+                        "broker {host}:{port}: {error}; check that it runs and that broker.host and broker.port are "
+                        "right",
+                        **self._named,
+                        error=str(error),
+                    )
                 )
             else:
                 self._client.loop_start()
@@ -164,7 +169,11 @@ class Link:
             wait_s = BACKOFF_MIN_S if self._welcomed else min(BACKOFF_MAX_S, 2 * wait_s)
             self._stopping.wait(wait_s * (0.5 + self._jitter()))
 
-    def _say_lost(self, problem: str) -> None:
+    @property
+    def _named(self) -> dict[str, Said]:
+        return {"host": self._address.host, "port": str(self._address.port)}
+
+    def _say_lost(self, problem: Phrase) -> None:
         if self._state.connected or self._state.problem != problem:
             since_ms = self._clock() if self._state.connected else self._state.since_ms
             self._state = LinkState(False, since_ms, problem)
@@ -181,7 +190,7 @@ class Link:
         self, client: mqtt.Client, _data: object, flags: Any, code: Any, _properties: object
     ) -> None:
         if code.is_failure:
-            self._say_lost(f"broker {self._address.host}:{self._address.port} refuses the hub: {code}")
+            self._say_lost(say("broker {host}:{port} refuses the hub: {code}", **self._named, code=str(code)))
             self._lost.set()
             return
         with self._guard:
@@ -201,7 +210,7 @@ class Link:
         self, _client: mqtt.Client, _data: object, _flags: object, code: Any, _properties: object
     ) -> None:
         self._forget_connection()
-        self._say_lost(f"broker {self._address.host}:{self._address.port} lost: {code}")
+        self._say_lost(say("broker {host}:{port} lost: {code}", **self._named, code=str(code)))
         self._lost.set()
 
     def _received(self, messages: list[Received]) -> None:

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from contract.messages import CrossingKind
+from contract.phrase import Phrase, say, say_as
+from hub.terms import DAY_WORDS
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WallTime = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)|^24:00$(?!\n)")]
@@ -73,21 +75,31 @@ def in_force(
     kind: str,
     now_ms: int,
     zone: ZoneInfo,
-) -> str | None:
+) -> Phrase | None:
     """What permits this kind here now, in words, or None. Windows come before timed permits."""
     for window in windows:
         if window.allows(kind) and window.open_at(now_ms, zone):
-            return f"{window.note or 'permit window'} ({window.start} to {window.end})"
+            note = window.note or say("permit window")
+            return say("{note} ({start} to {end})", note=note, start=window.start, end=window.end)
     for permit in granted:
         if permit.place == place and permit.allows(kind) and permit.granted_ms <= now_ms < permit.until_ms:
-            return f"permit by {permit.by}: {permit.reason}"
+            return say("permit by {by}: {reason}", by=permit.by, reason=permit.reason)
     return None
 
 
-def describe(windows: Sequence[PermitWindow], kind: str) -> str:
+def describe(windows: Sequence[PermitWindow], kind: str) -> Phrase | tuple[Phrase, ...]:
     """The windows for this kind as a person reads them, or that there are none."""
-    found = [f"{' '.join(w.days)} {w.start} to {w.end}" for w in windows if w.allows(kind)]
-    return "; ".join(found) if found else "none"
+    found = tuple(
+        say("{days} {start} to {end}", days=_days(w.days), start=w.start, end=w.end)
+        for w in windows
+        if w.allows(kind)
+    )
+    return found or say_as("windows", "none")
+
+
+def _days(days: Sequence[Day]) -> Phrase:
+    """Each day's word, one after the other: languages differ in the words, not in the row."""
+    return Phrase(id=" ".join(f"{{{day}}}" for day in days), values={day: DAY_WORDS[day] for day in days})
 
 
 def _minutes(wall: str) -> int:

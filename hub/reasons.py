@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from contract.messages import Reason
+from contract.phrase import Phrase, english
 
 
 class Why(StrEnum):
@@ -42,7 +43,7 @@ class Why(StrEnum):
 
 def because(
     why: Why,
-    text: str,
+    said: Phrase,
     value: float | None = None,
     threshold: float | None = None,
     unit: str | None = None,
@@ -51,7 +52,8 @@ def because(
     """A Reason with its numbers rounded to what they are good for: two decimals."""
     return Reason(
         reason=why.value,
-        text=text,
+        text=english(said),
+        phrase=said,
         value=None if value is None else round(float(value), 2),
         threshold=None if threshold is None else round(float(threshold), 2),
         unit=unit,

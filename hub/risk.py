@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from contract.instants import to_ms
 from contract.messages import Quality, RiskTerm, ZoneRisk
+from contract.phrase import Phrase, english, say, say_many
 from hub.assessment import (
     BANDS,
     Assessment,
@@ -50,33 +51,40 @@ class MeasureState:
     share: float
     fresh: bool
     age_s: float | None
-    text: str
+    text: Phrase
 
 
 def measure_state(measure: Measure, now_ms: int) -> MeasureState:
     """Fixed measures are in place; reported ones as long as the report holds; live ones need a feed."""
     if measure.known == "fixed":
-        return MeasureState(measure, 1.0, True, None, f"{measure.name} is fixed")
+        return MeasureState(measure, 1.0, True, None, say("{measure} is fixed", measure=measure.name))
     if measure.known == "live":
         return MeasureState(
             measure,
             0.0,
             False,
             None,
-            f"{measure.name}: no live state is fed to this hub, so it counts as absent",
+            say("{measure}: no live state is fed to this hub, so it counts as absent", measure=measure.name),
         )
     if measure.reported is None or measure.stays_true_h is None:
-        return MeasureState(measure, 0.0, False, None, f"{measure.name}: nobody has reported it in place")
+        nobody = say("{measure}: nobody has reported it in place", measure=measure.name)
+        return MeasureState(measure, 0.0, False, None, nobody)
     age_s = (now_ms - to_ms(measure.reported.at)) / 1000.0
     if age_s < 0 or age_s > measure.stays_true_h * 3600.0:
-        text = (
-            f"{measure.name}: the report by {measure.reported.by} no longer holds; check it and report again"
+        text = say(
+            "{measure}: the report by {name} no longer holds; check it and report again",
+            measure=measure.name,
+            name=measure.reported.by,
         )
         return MeasureState(measure, 0.0, False, max(age_s, 0.0), text)
     share = measure.reported.share
-    return MeasureState(
-        measure, share, True, age_s, f"{measure.name} reported {share:.0%} in place by {measure.reported.by}"
+    text = say(
+        "{measure} reported {share:.0%} in place by {name}",
+        measure=measure.name,
+        share=share,
+        name=measure.reported.by,
     )
+    return MeasureState(measure, share, True, age_s, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,16 +236,17 @@ def explain(risk: ShownRisk, assessment: Assessment, quality: Quality) -> ZoneRi
         terms.append(
             _term(
                 "floor", live.floor, live.raw, live.raw,
-                f"R' is kept at {live.floor:g}, one band below the approved static band", assessment.name, None,
-                "observed",
+                say("R' is kept at {r:g}, one band below the approved static band", r=live.floor), assessment.name,
+                None, "observed",
             )
         )  # fmt: skip
     if risk.shown > live.r:
         terms.append(
             _term(
                 "held", risk.shown, live.r, live.r,
-                f"R' falls only after a full point's difference for {FALL_MS // 1000} s; it is now {live.r:.1f}",
-                "this hub", None, quality,
+                say("R' falls only after a full point's difference for {s} s; it is now {r:.1f}", s=FALL_MS // 1000,
+                    r=live.r),
+                say("this hub"), None, quality,
             )
         )  # fmt: skip
     return ZoneRisk(
@@ -255,8 +264,8 @@ def _term(
     value: float | None,
     reference: float | None,
     without: float | None,
-    text: str,
-    source: str,
+    text: Phrase,
+    source: Phrase | str,
     age_s: float | None,
     quality: Quality,
 ) -> RiskTerm:
@@ -265,8 +274,10 @@ def _term(
         value=None if value is None else round(value, 2),
         reference=None if reference is None else round(reference, 2),
         without=None if without is None else round(without, 2),
-        text=text,
-        source=source,
+        text=english(text),
+        phrase=text,
+        source=str(source),
+        source_phrase=source if isinstance(source, Phrase) else None,
         age_s=None if age_s is None else round(age_s, 1),
         quality=quality,
     )
@@ -282,15 +293,29 @@ def _without(
 def _consequence_term(risk: ShownRisk, quality: Quality) -> RiskTerm:
     live, static, given = risk.live, risk.live.static, risk.live.given
     if given.reference_people is None:
-        text = f"consequence stays at {static.c:g}: the assessment gives no reference_people for this zone"
+        text = say(
+            "consequence stays at {c:g}: the assessment gives no reference_people for this zone", c=static.c
+        )
     elif given.people is None:
-        text = f"consequence {live.c:.2f}: nobody sees the zone, so it is kept at what was last known"
+        text = say(
+            "consequence {c:.2f}: nobody sees the zone, so it is kept at what was last known", c=live.c
+        )
     else:
-        text = f"consequence {live.c:.2f}: {given.people:.0f} people, scored for {given.reference_people:.0f}"
+        text = say_many(
+            "consequence {c:.2f}: {count} person, scored for {scored:.0f}",
+            "consequence {c:.2f}: {count} people, scored for {scored:.0f}",
+            round(given.people),
+            c=live.c,
+            scored=given.reference_people,
+        )
         if not live.well_observed:
-            text += f"; only {given.seen_share:.0%} of the zone is seen, so it is not lowered"
+            text = say(
+                "{consequence}; only {share:.0%} of the zone is seen, so it is not lowered",
+                consequence=text,
+                share=given.seen_share,
+            )
         elif live.capped:
-            text += "; it is at 5, more people cannot raise R' further"
+            text = say("{consequence}; it is at 5, more people cannot raise R' further", consequence=text)
     flagged: Quality = "unknown" if given.reference_people is None else quality
     return _term(
         "consequence",
@@ -298,7 +323,7 @@ def _consequence_term(risk: ShownRisk, quality: Quality) -> RiskTerm:
         static.c,
         _without(live, c=static.c),
         text,
-        "crowd count",
+        say("crowd count"),
         given.count_age_s,
         flagged,
     )
@@ -306,10 +331,16 @@ def _consequence_term(risk: ShownRisk, quality: Quality) -> RiskTerm:
 
 def _vulnerability_term(risk: ShownRisk, assessment: Assessment) -> RiskTerm:
     live, static = risk.live, risk.live.static
-    stale = [m.measure.name for m in live.given.measures if not m.fresh]
-    text = f"vulnerability {live.v:.2f}: {static.v0:g} before measures"
+    stale = tuple(m.measure.name for m in live.given.measures if not m.fresh)
     if stale:
-        text += f"; not known to be in place: {', '.join(stale)}"
+        text = say(
+            "vulnerability {v:.2f}: {v0:g} before measures; not known to be in place: {measures}",
+            v=live.v,
+            v0=static.v0,
+            measures=stale,
+        )
+    else:
+        text = say("vulnerability {v:.2f}: {v0:g} before measures", v=live.v, v0=static.v0)
     quality: Quality = "partly" if stale else "observed"
     return _term(
         "vulnerability", live.v, static.v, _without(live, v=static.v), text, assessment.name, None, quality
@@ -325,7 +356,7 @@ def _measure_term(risk: ShownRisk, state: MeasureState) -> RiskTerm:
     )
     in_place = clamp(static.v0 - others - state.measure.credit.get(static.threat, 0.0))
     quality: Quality = "observed" if state.fresh else "unknown"
-    source = "assessment" if state.measure.reported is None else state.measure.reported.by
+    source = say("assessment") if state.measure.reported is None else state.measure.reported.by
     return _term(
         f"measure.{state.measure.id}",
         state.share,
@@ -340,7 +371,7 @@ def _measure_term(risk: ShownRisk, state: MeasureState) -> RiskTerm:
 
 def _threat_term(risk: ShownRisk, assessment: Assessment) -> RiskTerm:
     live, static = risk.live, risk.live.static
-    text = f"threat {live.t:.2f}: scored {static.t:g}"
+    text = say("threat {t:.2f}: scored {scored:g}", t=live.t, scored=static.t)
     return _term(
         "threat", live.t, static.t, _without(live, t=static.t), text, assessment.name, None, "observed"
     )
@@ -351,8 +382,9 @@ def _threat_level_term(risk: ShownRisk, level: ThreatLevel) -> RiskTerm:
     plain = live_risk(live.static, replace(live.given, threat_level=None))
     age_s = max(0.0, (live.given.now_ms - to_ms(level.at)) / 1000.0)
     return _term(
-        "threat_level", float(level.offset), 0.0, plain.r, f"threat level {level.offset:+d}: {level.reason}",
-        level.by, age_s, "observed",
+        "threat_level", float(level.offset), 0.0, plain.r,
+        say("threat level {offset:+d}: {reason}", offset=level.offset, reason=level.reason), level.by, age_s,
+        "observed",
     )  # fmt: skip
 
 
@@ -361,9 +393,20 @@ def _cue_term(risk: ShownRisk, cue: Cue, assessment: Assessment) -> RiskTerm:
     others = tuple(one for one in live.given.cues if one is not cue)
     plain = live_risk(live.static, replace(live.given, cues=others))
     priors = assessment.file.priors
-    source = "priors" if priors is None else f"priors v{priors.version}, {priors.author}, {priors.date}"
+    source = say("priors")
+    if priors is not None:
+        source = say(
+            "priors v{version}, {author}, {date}",
+            version=str(priors.version),
+            author=priors.author,
+            date=str(priors.date),
+        )
     return _term(
         f"cue.{cue.rule}", cue.ratio, 1.0, plain.r,
-        f"{cue.rule} is active: believed {cue.ratio:g} times likelier (an expert's prior, not a measurement)",
+        say(
+            "{rule} is active: believed {ratio:g} times likelier (an expert's prior, not a measurement)",
+            rule=cue.rule,
+            ratio=cue.ratio,
+        ),
         source, 0.0, "observed",
     )  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.messages import Reason
+from contract.phrase import say
 from hub.assessment import Assessment, band_rank
 from hub.delays import Verdict
 from hub.finding import Finding
 from hub.reasons import Why, because
 from hub.risk import RISE_POINTS, ShownRisk, explain, worst
 from hub.rules import Family
+from hub.terms import BAND_WORDS, THREAT_WORDS
 from hub.zone_crowd import ZoneCrowd
 
 _TERMS_SHOWN = 4
@@ -44,7 +46,11 @@ def risk_finding(
         at_ms=now_ms if crowd.captured_ms is None else crowd.captured_ms,
         verdicts=verdicts,
         explain=because_of,
-        certainty=lambda: f"Ranks, and is no probability. Scores: {assessment.name}. {crowd.certainty()}",
+        certainty=lambda: say(
+            "Ranks, and is no probability. Scores: {assessment}. {certainty}",
+            assessment=assessment.name,
+            certainty=crowd.certainty(),
+        ),
         position_m=None,
         cameras=crowd.cameras,
         threats=(top.live.static.threat,),
@@ -52,14 +58,21 @@ def risk_finding(
 
 
 def _reasons(risk: ShownRisk, crowd: ZoneCrowd, assessment: Assessment) -> tuple[Reason, ...]:
-    static, threat = risk.live.static, risk.live.static.threat.replace("_", " ")
+    static, threat = risk.live.static, THREAT_WORDS[risk.live.static.threat]
     found: list[Reason] = []
     if band_rank(risk.band) > band_rank(static.band):
         found.append(
             because(
                 Why.RISK_BAND,
-                f"live risk for {threat} is {risk.band.replace('_', ' ')} ({risk.shown:.1f}), the approved static "
-                f"risk is {static.band.replace('_', ' ')} ({static.r:.1f})",
+                say(
+                    "live risk for {threat} is {band} ({r:.1f}), the approved static risk is {static_band} "
+                    "({static:.1f})",
+                    threat=threat,
+                    band=BAND_WORDS[risk.band],
+                    r=risk.shown,
+                    static_band=BAND_WORDS[static.band],
+                    static=static.r,
+                ),
                 risk.shown,
                 static.r,
                 "R",
@@ -70,8 +83,12 @@ def _reasons(risk: ShownRisk, crowd: ZoneCrowd, assessment: Assessment) -> tuple
         found.append(
             because(
                 Why.RISK_RISE,
-                f"live risk for {threat} is {risk.shown - static.r:.1f} points above the static risk; "
-                f"limit {RISE_POINTS:g}",
+                say(
+                    "live risk for {threat} is {points:.1f} points above the static risk; limit {limit:g}",
+                    threat=threat,
+                    points=risk.shown - static.r,
+                    limit=RISE_POINTS,
+                ),
                 risk.shown - static.r,
                 RISE_POINTS,
                 "R",
@@ -85,7 +102,11 @@ def _reasons(risk: ShownRisk, crowd: ZoneCrowd, assessment: Assessment) -> tuple
             found.append(
                 because(
                     Why.RISK_TERM,
-                    f"{term.text} (without it R' would be {term.without:.1f})",
+                    say(
+                        "{term} (without it R' would be {r:.1f})",
+                        term=term.phrase or term.text,
+                        r=term.without,
+                    ),
                     term.value,
                     term.reference,
                     term.term,
@@ -96,13 +117,20 @@ def _reasons(risk: ShownRisk, crowd: ZoneCrowd, assessment: Assessment) -> tuple
         if not state.fresh:
             found.append(because(Why.MEASURE_STALE, state.text, state.share, 1.0, "share"))
     if risk.live.given.reference_people is None:
-        text = "the assessment gives no reference_people here; consequence does not follow the crowd"
+        text = say("the assessment gives no reference_people here; consequence does not follow the crowd")
         found.append(because(Why.REFERENCE_MISSING, text, sources=(assessment.name,)))
     return (
         *found,
         because(
             Why.STATIC_SCORES,
-            f"static scores for {threat}: T {static.t:g}, V0 {static.v0:g}, V {static.v:g}, C {static.c:g}",
+            say(
+                "static scores for {threat}: T {t:g}, V0 {v0:g}, V {v:g}, C {c:g}",
+                threat=threat,
+                t=static.t,
+                v0=static.v0,
+                v=static.v,
+                c=static.c,
+            ),
             static.r,
             unit="R",
             sources=(assessment.name,),

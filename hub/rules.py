@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contract.messages import Reason, Severity
+from contract.phrase import Phrase, say
 from hub.assessment import Assessment, StaticRisk, Threat, band_rank
 from hub.delays import Verdict
 from hub.reasons import Why, because
 from hub.site import Zone
+from hub.terms import BAND_WORDS, SEVERITY_WORDS, THREAT_WORDS
 
 
 class Family(StrEnum):
@@ -50,7 +52,7 @@ class Rule:
 
     id: str
     family: Family
-    title: str
+    title: Phrase
     severity: Severity
     on_after_s: float
     off_after_s: float
@@ -86,48 +88,48 @@ _BOTH = StaticEffect.DELAY_AND_SEVERITY
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "density.caution", Family.DENSITY, "Filling up", "low", 60, 120, _PER_M2, 2.0, 1.7, 3.0, 2.55,
+        "density.caution", Family.DENSITY, say("Filling up"), "low", 60, 120, _PER_M2, 2.0, 1.7, 3.0, 2.55,
         effect=_CROWD,
     ),
-    Rule("density.warning", Family.DENSITY, "Crowded", "medium", 30, 120, _PER_M2, 3.5, 3.0, effect=_CROWD),
+    Rule("density.warning", Family.DENSITY, say("Crowded"), "medium", 30, 120, _PER_M2, 3.5, 3.0, effect=_CROWD),
     Rule(
-        "density.critical", Family.DENSITY, "Critically crowded", "high", 10, 180, _PER_M2, 4.7, 4.0,
+        "density.critical", Family.DENSITY, say("Critically crowded"), "high", 10, 180, _PER_M2, 4.7, 4.0,
         effect=_CROWD,
     ),
     Rule(
-        "density.extreme", Family.DENSITY, "Crush danger", "high", 5, 180, _PER_M2, 6.0, 5.0, effect=_CROWD
+        "density.extreme", Family.DENSITY, say("Crush danger"), "high", 5, 180, _PER_M2, 6.0, 5.0, effect=_CROWD
     ),
     Rule(
-        "time.to.critical", Family.TIME_TO_CRITICAL, "Critical within ten minutes", "medium", 60, 180, "min",
+        "time.to.critical", Family.TIME_TO_CRITICAL, say("Critical within ten minutes"), "medium", 60, 180, "min",
         10.0, 15.0, rising=False, effect=_CROWD,
     ),
     Rule(
-        "time.to.critical", Family.TIME_TO_CRITICAL, "Critical within five minutes", "high", 60, 180, "min",
+        "time.to.critical", Family.TIME_TO_CRITICAL, say("Critical within five minutes"), "high", 60, 180, "min",
         5.0, 15.0, rising=False, effect=_CROWD,
     ),
     Rule(
-        "occupancy", Family.OCCUPANCY, "Nearly full", "low", 60, 180, "share", 0.80, 0.75, effect=_CROWD
+        "occupancy", Family.OCCUPANCY, say("Nearly full"), "low", 60, 180, "share", 0.80, 0.75, effect=_CROWD
     ),
     Rule(
-        "occupancy", Family.OCCUPANCY, "Full", "medium", 60, 180, "share", 1.00, 0.95, effect=_CROWD
+        "occupancy", Family.OCCUPANCY, say("Full"), "medium", 60, 180, "share", 1.00, 0.95, effect=_CROWD
     ),
     # Half a person, since counts are shares of people; a person at the border counts in part.
-    Rule("area.entered", Family.AREA_ENTERED, "Person in a closed area", "low", 3, 30, "persons", 0.5, 0.25),
+    Rule("area.entered", Family.AREA_ENTERED, say("Person in a closed area"), "low", 3, 30, "persons", 0.5, 0.25),
     Rule(
-        "vehicle.unauthorised", Family.VEHICLE_ACCESS, "Vehicle without a permit", "medium", 3, 30,
+        "vehicle.unauthorised", Family.VEHICLE_ACCESS, say("Vehicle without a permit"), "medium", 3, 30,
         "vehicles", effect=_BOTH, threats=VEHICLE_THREATS,
     ),
     Rule(
-        "vehicle.in_crowd", Family.VEHICLE_ACCESS, "Vehicle in a crowd", "high", 0.5, 30, _PER_M2, 2.0, 2.0,
+        "vehicle.in_crowd", Family.VEHICLE_ACCESS, say("Vehicle in a crowd"), "high", 0.5, 30, _PER_M2, 2.0, 2.0,
         latched=True, effect=_BOTH, threats=VEHICLE_THREATS,
     ),
     Rule(
-        "vehicle.stopped", Family.VEHICLE_STOPPED, "Vehicle standing where none may", "medium", 180, 30,
+        "vehicle.stopped", Family.VEHICLE_STOPPED, say("Vehicle standing where none may"), "medium", 180, 30,
         "vehicles", effect=_BOTH, threats=VEHICLE_THREATS,
     ),
-    Rule("zone.risk", Family.ZONE_RISK, "Risk above the assessment", "low", 30, 0, "R"),
-    Rule("zone.risk", Family.ZONE_RISK, "Risk far above the assessment", "medium", 30, 0, "R"),
-    Rule("sensor.silent", Family.SENSOR_SILENT, "Camera silent", "low", 30, 0, "s"),
+    Rule("zone.risk", Family.ZONE_RISK, say("Risk above the assessment"), "low", 30, 0, "R"),
+    Rule("zone.risk", Family.ZONE_RISK, say("Risk far above the assessment"), "medium", 30, 0, "R"),
+    Rule("sensor.silent", Family.SENSOR_SILENT, say("Camera silent"), "low", 30, 0, "s"),
 )  # fmt: skip
 
 
@@ -155,7 +157,7 @@ def family_of(rule: str) -> Family | None:
 @dataclass(frozen=True, slots=True)
 class Listed:
     id: str
-    title: str
+    title: Phrase
     severity: Severity
 
 
@@ -187,8 +189,15 @@ def effective(rule: Rule, zone: str | None, assessment: Assessment | None) -> Ef
     reasons = [
         because(
             Why.STATIC_SCORES,
-            f"static risk for {risk.threat.replace('_', ' ')} is {risk.r:.1f} ({risk.band.replace('_', ' ')}): "
-            f"T {risk.t:g}, V {risk.v:g}, C {risk.c:g}",
+            say(
+                "static risk for {threat} is {r:.1f} ({band}): T {t:g}, V {v:g}, C {c:g}",
+                threat=THREAT_WORDS[risk.threat],
+                r=risk.r,
+                band=BAND_WORDS[risk.band],
+                t=risk.t,
+                v=risk.v,
+                c=risk.c,
+            ),
             risk.r,
             10.0,
             "R",
@@ -196,7 +205,7 @@ def effective(rule: Rule, zone: str | None, assessment: Assessment | None) -> Ef
         ),
         because(
             Why.STATIC_DELAY_HALVED,
-            f"the static risk halves the delay to {rule.on_after_s / 2:g} s",
+            say("the static risk halves the delay to {s:g} s", s=rule.on_after_s / 2),
             rule.on_after_s / 2,
             rule.on_after_s,
             "s",
@@ -209,7 +218,11 @@ def effective(rule: Rule, zone: str | None, assessment: Assessment | None) -> Ef
         reasons.append(
             because(
                 Why.STATIC_SEVERITY_RAISED,
-                f"the static risk raises the severity from {rule.severity} to {severity}",
+                say(
+                    "the static risk raises the severity from {before} to {after}",
+                    before=SEVERITY_WORDS[rule.severity],
+                    after=SEVERITY_WORDS[severity],
+                ),
                 sources=(assessment.name,),
             )
         )

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contract.messages import Reason, Severity
+from contract.phrase import Phrase, say
 from hub.delays import Verdict
 from hub.finding import Finding
 from hub.reasons import Why, because
 from hub.rules import Family, steps_of
 from hub.site_state import GOOD_READINGS, CameraMemory, SiteState
 from hub.step import CameraCondition
+from hub.terms import PICTURE_WORDS
 
 # [E] A zone's level as a severity, for the camera that leaves it blind.
 _SEVERITY_OF_LEVEL: dict[int, Severity] = {0: "low", 1: "low", 2: "medium", 3: "high", 4: "high"}
@@ -66,7 +68,7 @@ def sensor_finding(
         at_ms=now_ms,
         verdicts=(verdict,) * len(steps_of(Family.SENSOR_SILENT)),
         explain=explain,
-        certainty=lambda: "Measured by this hub: it is certain that no usable reading comes.",
+        certainty=lambda: say("Measured by this hub: it is certain that no usable reading comes."),
         position_m=camera.position_m,
         cameras=(camera.id,),
         on_after_ms=0 if grave is not None else None,
@@ -74,27 +76,44 @@ def sensor_finding(
     )
 
 
-def problem_of(memory: CameraMemory, condition: CameraCondition, now_ms: int) -> str | None:
+def problem_of(memory: CameraMemory, condition: CameraCondition, now_ms: int) -> Phrase | None:
     """What is wrong and what to do, or None."""
     camera = memory.camera
     if condition == "live":
         reading = memory.reading
         if reading is not None and reading.calibration not in (None, memory.calibration):
-            return (
-                f"camera {camera.id}: the agent's calibration differs from this hub's site file; "
-                "give both the same file"
+            return say(
+                "camera {camera}: the agent's calibration differs from this hub's site file; give both the same file",
+                camera=camera.id,
             )
         return None
     if condition == "bad_picture" and memory.health is not None:
-        return (
-            memory.health.problem or f"camera {camera.id}: the picture is {memory.health.picture}; look at it"
+        if memory.health.problem is not None:
+            return memory.health.problem_phrase or Phrase(id=memory.health.problem)
+        return say(
+            "camera {camera}: the picture is {picture}; look at it",
+            camera=camera.id,
+            picture=PICTURE_WORDS[memory.health.picture],
         )
     if condition == "never" or memory.heard_ms is None:
-        return f"camera {camera.id}: no reading since this hub started; check agent {camera.agent}"
+        return say(
+            "camera {camera}: no reading since this hub started; check agent {agent}",
+            camera=camera.id,
+            agent=camera.agent,
+        )
     if condition == "stopped":
-        return f"camera {camera.id}: agent {camera.agent} was stopped on purpose; start it again"
+        return say(
+            "camera {camera}: agent {agent} was stopped on purpose; start it again",
+            camera=camera.id,
+            agent=camera.agent,
+        )
     silent_s = (now_ms - memory.heard_ms) // 1000
-    return f"camera {camera.id}: no reading for {silent_s} s; check power, network and agent {camera.agent}"
+    return say(
+        "camera {camera}: no reading for {s} s; check power, network and agent {agent}",
+        camera=camera.id,
+        s=silent_s,
+        agent=camera.agent,
+    )
 
 
 def _why(memory: CameraMemory, condition: CameraCondition, now_ms: int) -> Reason:
@@ -103,7 +122,7 @@ def _why(memory: CameraMemory, condition: CameraCondition, now_ms: int) -> Reaso
         "never": Why.SENSOR_NEVER_SEEN,
         "stopped": Why.SENSOR_STOPPED,
     }.get(condition, Why.SENSOR_NO_READING)
-    text = problem_of(memory, condition, now_ms) or f"camera {memory.camera.id} is silent"
+    text = problem_of(memory, condition, now_ms) or say("camera {camera} is silent", camera=memory.camera.id)
     limit_s = memory.silent_after_ms / 1000
     if memory.heard_ms is None or why is Why.SENSOR_BAD_PICTURE:
         return because(why, text, sources=(memory.camera.id,))
@@ -113,7 +132,11 @@ def _why(memory: CameraMemory, condition: CameraCondition, now_ms: int) -> Reaso
 def _at_stake(stake: Stake, camera: str) -> Reason:
     return because(
         Why.SENSOR_ZONE_AT_STAKE,
-        f"{stake.name} is blind or partly blind without it; its last known level is {stake.level}",
+        say(
+            "{zone} is blind or partly blind without it; its last known level is {level}",
+            zone=stake.name,
+            level=stake.level,
+        ),
         float(stake.level),
         float(_AT_STAKE_FROM),
         "level",

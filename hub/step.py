@@ -17,6 +17,7 @@ from contract.messages import (
     VehicleKind,
     ZoneState,
 )
+from contract.phrase import Phrase
 
 CameraCondition = Literal["live", "silent", "never", "bad_picture", "stopped"]
 
@@ -81,6 +82,7 @@ class CameraState(_Said, frozen=True, kw_only=True):
     outbox_depth: int | None
     zones: tuple[str, ...] = ()
     observed_share: Share | None = None
+    problem_phrase: Phrase | None = None
 
 
 class Step(_Said, frozen=True, kw_only=True):

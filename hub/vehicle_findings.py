@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from contract.messages import Reason
+from contract.phrase import Phrase, say, say_many
 from hub.access import Standing, permitted
 from hub.delays import Verdict
 from hub.finding import Finding
@@ -20,6 +21,7 @@ from hub.reasons import Why, because
 from hub.rules import Family, steps_of
 from hub.site import Area, Site, Zone
 from hub.site_state import SiteView
+from hub.terms import A_KIND_WORDS
 from hub.vehicles import Vehicle
 
 # [E] A vehicle may be missed for so long, behind a passer-by, without counting as gone.
@@ -35,7 +37,7 @@ class Watch(Struct, kw_only=True):
     seen_ms: int | None = None
     spots: tuple[tuple[float, float], ...] = ()
     cameras: tuple[str, ...] = ()
-    why: str = ""
+    why: Phrase | str = ""  # a text in a store of an older hub
 
 
 class Spot(Struct, kw_only=True):
@@ -150,35 +152,55 @@ def _absent(watch: Watch, watched_ms: int | None, eyes: Eyes) -> Verdict:
     return Verdict.OFF
 
 
-def _pace(speed_m_s: float) -> str:
+def _pace(speed_m_s: float) -> Phrase:
     """A parked vehicle measures a little speed; said as a number it would only mislead."""
-    return "standing" if speed_m_s < STANDING_M_S else f"{speed_m_s * 3.6:.0f} km/h"
+    return say("standing") if speed_m_s < STANDING_M_S else say("{kmh:.0f} km/h", kmh=speed_m_s * 3.6)
 
 
 def _access_reasons(
-    place: str, vehicles: tuple[Vehicle, ...], why: str, density: float | None, cameras: tuple[str, ...]
+    place: str,
+    vehicles: tuple[Vehicle, ...],
+    why: Phrase | str,
+    density: float | None,
+    cameras: tuple[str, ...],
 ) -> tuple[Reason, ...]:
     if not vehicles:
         return ()
     first = vehicles[0]
-    what = f"a {first.kind}" if len(vehicles) == 1 else f"{len(vehicles)} motor vehicles"
+    pace = _pace(max(v.speed_m_s for v in vehicles))
+    if len(vehicles) == 1:
+        what = say(
+            "{a_vehicle} in {place}, {pace}", a_vehicle=A_KIND_WORDS[first.kind], place=place, pace=pace
+        )
+    else:
+        what = say_many(
+            "{count} motor vehicle in {place}, {pace}",
+            "{count} motor vehicles in {place}, {pace}",
+            len(vehicles),
+            place=place,
+            pace=pace,
+        )
     found = [
         because(
             Why.VEHICLE_UNAUTHORISED,
-            f"{what} in {place}, {_pace(max(v.speed_m_s for v in vehicles))}",
+            what,
             float(len(vehicles)),
             1.0,
             "vehicles",
             cameras,
         ),
-        because(Why.PERMIT_NONE, why, sources=cameras),
+        because(Why.PERMIT_NONE, why if isinstance(why, Phrase) else Phrase(id=why), sources=cameras),
     ]
     if density is not None:
         found.insert(
             0,
             because(
                 Why.VEHICLE_IN_CROWD,
-                f"the crowd around it holds {density:.1f} people per square metre; limit 2",
+                say(
+                    "the crowd around it holds {density:.1f} people per square metre; limit {limit:g}",
+                    density=density,
+                    limit=2.0,
+                ),
                 density,
                 2.0,
                 "/m2",
@@ -188,12 +210,20 @@ def _access_reasons(
     return tuple(found)
 
 
-def _sure(vehicles: tuple[Vehicle, ...], cameras: tuple[str, ...]) -> str:
+def _sure(vehicles: tuple[Vehicle, ...], cameras: tuple[str, ...]) -> Phrase:
     if not vehicles:
-        return f"Watched by {', '.join(cameras)}." if cameras else "Nobody sees this place now."
-    by = sorted({camera for vehicle in vehicles for camera in vehicle.cameras})
-    agree = "two or more cameras agree" if any(len(v.cameras) > 1 for v in vehicles) else "one camera sees it"
-    return f"Seen by {', '.join(by)}; {agree}; kind by the detector, place by calibration."
+        return (
+            say("Watched by {cameras}.", cameras=cameras) if cameras else say("Nobody sees this place now.")
+        )
+    by = tuple(sorted({camera for vehicle in vehicles for camera in vehicle.cameras}))
+    if any(len(v.cameras) > 1 for v in vehicles):
+        return say(
+            "Seen by {cameras}; two or more cameras agree; kind by the detector, place by calibration.",
+            cameras=by,
+        )
+    return say(
+        "Seen by {cameras}; one camera sees it; kind by the detector, place by calibration.", cameras=by
+    )
 
 
 def stopped_finding(
@@ -243,8 +273,13 @@ def stopped_finding(
         return (
             because(
                 Why.VEHICLE_STOPPED,
-                f"a vehicle has stood within 2 m of one spot in {area.name} for {longest.stood_ms / 1000:.0f} s; "
-                f"limit {on_after_ms / 1000:g} s",
+                say(
+                    "a vehicle has stood within {reach:g} m of one spot in {place} for {s:.0f} s; limit {limit:g} s",
+                    reach=STOPPED_WITHIN_M,
+                    place=area.name,
+                    s=longest.stood_ms / 1000,
+                    limit=on_after_ms / 1000,
+                ),
                 longest.stood_ms / 1000,
                 on_after_ms / 1000,
                 "s",

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from contract.geometry import FloatGrid
 from contract.messages import LevelOfService, Quality
+from contract.phrase import Phrase, say, say_many
 from hub.crowd import level_of_service
 from hub.ground import Ground, Place
 from hub.inflow import ZoneInflow
@@ -71,21 +72,29 @@ class ZoneCrowd(Struct, frozen=True):
     def occupancy(self) -> float | None:
         return None if self.people is None else self.people / self.safe_occupancy
 
-    def certainty(self) -> str:
+    def certainty(self) -> Phrase:
         """How sure the numbers are, in words."""
         if self.people is None:
-            return "Nobody sees this zone now."
-        text = (
-            f"{self.seen_share:.0%} of the zone seen by {', '.join(self.cameras)}; "
-            f"{self.people:.0f} ± {_SHOWN_SIGMA * self.sigma:.0f} people counted there (2 sigma, our error model)"
-        )
+            return say("Nobody sees this zone now.")
+        found = [
+            say("{share:.0%} of the zone seen by {cameras}", share=self.seen_share, cameras=self.cameras),
+            say_many(
+                "{count} ± {sigma:.0f} person counted there (2 sigma, our error model)",
+                "{count} ± {sigma:.0f} people counted there (2 sigma, our error model)",
+                round(self.people),
+                sigma=_SHOWN_SIGMA * self.sigma,
+            ),
+        ]
         if self.disputed:
-            text += "; cameras differ in places, the larger count stands"
+            found.append(say("cameras differ in places, the larger count stands"))
         if self.is_held:
-            text += (
-                f"; {self.held_people:.0f} with what was last seen where nobody can say that it has emptied"
+            found.append(
+                say(
+                    "{people:.0f} with what was last seen where nobody can say that it has emptied",
+                    people=self.held_people,
+                )
             )
-        return text + "."
+        return say("{parts}.", parts=tuple(found))
 
 
 class _Sums(Struct, frozen=True):

@@ -9,13 +9,13 @@ from msgspec import Struct
 from contract import limits
 from contract.instants import from_ms
 from contract.messages import Reason, TimeToCritical, ZoneState
+from contract.phrase import Phrase, Said, say
 from hub.assessment import Assessment, band_rank
 from hub.crowd_findings import partly_seen
 from hub.reasons import Why, because
 from hub.risk import ShownRisk, explain, worst
+from hub.terms import BAND_WORDS, LEVEL_WORDS, THREAT_WORDS
 from hub.zone_crowd import ZoneCrowd
-
-_LEVEL_NAMES = ("low", "moderate", "high", "very high", "extreme")
 
 
 class LevelMemory(Struct, kw_only=True):
@@ -58,7 +58,8 @@ def zone_state(
             median_min=round(soonest.until.median_s / 60, 1),
             low_min=round(soonest.until.low_s / 60, 1),
             high_min=None if high_s is None else round(high_s / 60, 1),
-            where=soonest.where,
+            where=str(soonest.where),
+            where_phrase=soonest.where if isinstance(soonest.where, Phrase) else None,
         )
     return ZoneState(
         schema=limits.SCHEMA,
@@ -100,11 +101,17 @@ def _reasons(
     found: list[Reason] = list(partly_seen(crowd))
     if hazard > 0:
         patch = crowd.patch_per_m2
-        now = "is out of sight" if patch is None else f"holds {patch:.1f} people per square metre"
+        said: dict[str, Said] = {"hazard": hazard, "level": LEVEL_WORDS[hazard]}
         found.append(
             because(
                 Why.ZONE_HAZARD,
-                f"crowd hazard {hazard} ({_LEVEL_NAMES[hazard]}): the fullest 6 x 6 m {now}",
+                say("crowd hazard {hazard} ({level}): the fullest 6 x 6 m is out of sight", **said)
+                if patch is None
+                else say(
+                    "crowd hazard {hazard} ({level}): the fullest 6 x 6 m holds {density:.1f} people per square metre",
+                    **said,
+                    density=patch,
+                ),
                 patch,
                 unit="/m2",
                 sources=crowd.cameras,
@@ -114,27 +121,42 @@ def _reasons(
         found.append(
             because(
                 Why.ZONE_RISK_BAND,
-                f"live risk {risk.shown:.1f} ({risk.band.replace('_', ' ')}) for "
-                f"{risk.live.static.threat.replace('_', ' ')}; the assessment says {risk.live.static.r:.1f}",
+                say(
+                    "live risk {r:.1f} ({band}) for {threat}; the assessment says {static:.1f}",
+                    r=risk.shown,
+                    band=BAND_WORDS[risk.band],
+                    threat=THREAT_WORDS[risk.live.static.threat],
+                    static=risk.live.static.r,
+                ),
                 risk.shown,
                 risk.live.static.r,
                 "R",
             )
         )
     if hazard == 0 and memory.level == 0:
-        found.append(because(Why.ZONE_CALM, "nothing is above its limit", sources=crowd.cameras))
+        found.append(because(Why.ZONE_CALM, say("nothing is above its limit"), sources=crowd.cameras))
     return tuple(found)
 
 
 def _blind(memory: LevelMemory) -> tuple[Reason, ...]:
     if memory.last is None:
-        return (because(Why.ZONE_NEVER_SEEN, "no camera has seen this zone since the hub started"),)
-    since = "" if memory.since_ms is None else f" since {from_ms(memory.since_ms)}"
+        return (because(Why.ZONE_NEVER_SEEN, say("no camera has seen this zone since the hub started")),)
+    last: dict[str, Said] = {"level": memory.last, "word": LEVEL_WORDS[memory.last]}
     return (
         because(
             Why.ZONE_BLIND,
-            f"no camera sees this zone{since}; last known level {memory.last} ({_LEVEL_NAMES[memory.last]}): "
-            "treat it as that until someone has looked",
+            say(
+                "no camera sees this zone; last known level {level} ({word}): treat it as that until someone has "
+                "looked",
+                **last,
+            )
+            if memory.since_ms is None
+            else say(
+                "no camera sees this zone since {since:moment}; last known level {level} ({word}): treat it as that "
+                "until someone has looked",
+                since=from_ms(memory.since_ms),
+                **last,
+            ),
             float(memory.last),
             unit="level",
         ),

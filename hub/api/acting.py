@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contract.instants import from_ms
 from contract.messages import Alert
+from contract.phrase import say
 from hub import alerts
 from hub.acted import acted, granted
 from hub.api.allowed import acting, name_of
@@ -108,12 +109,13 @@ def routes(
             # shielded: who waits in vain must not cancel what the judge will still answer
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(answer)), ANSWER_S)
         except UnknownAlert as error:
-            raise HTTPException(404, {"error": error.problem, "do": error.do}) from None
+            raise HTTPException(404, {"error": error.problem_phrase, "do": error.do_phrase}) from None
         except IllegalAction as error:
-            raise HTTPException(409, {"error": error.problem, "do": error.do}) from None
+            raise HTTPException(409, {"error": error.problem_phrase, "do": error.do_phrase}) from None
         except TimeoutError:
             raise HTTPException(
-                503, {"error": "it could not be written yet", "do": "see hub.database in /api/v1/state"}
+                503,
+                {"error": say("it could not be written yet"), "do": say("see hub.database in /api/v1/state")},
             ) from None
 
     def past_of(alert: str, batch: Batch) -> list[Transition]:

@@ -15,6 +15,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount
 
+from contract.phrase import Phrase, say
 from hub.people.actor import Actor
 from hub.rights import RIGHTS, Right
 
@@ -23,8 +24,8 @@ ACTOR = "actor"
 ADDRESS = "address"  # where the request comes from
 HELD = "held"  # the secret of the session that it came with, or None
 ENTER_FIRST = {
-    "error": "nobody is logged in here",
-    "do": "log in, or send Authorization: Bearer with a token",
+    "error": say("nobody is logged in here"),
+    "do": say("log in, or send Authorization: Bearer with a token"),
 }
 
 
@@ -92,22 +93,26 @@ def anyone(why: str) -> Any:
     return Depends(Anyone(why))
 
 
-def refusal(actor: Actor, right: Right, site: str) -> dict[str, str]:
+def refusal(actor: Actor, right: Right, site: str) -> dict[str, Phrase]:
     """What a 403 says: which right, and who can give it."""
     if actor.may(right) and not actor.sees(site):
         return {
-            "error": f"this user sees other sites, not {site}",
-            "do": "ask an administrator for the site",
+            "error": say("this user sees other sites, not {site}", site=site),
+            "do": say("ask an administrator for the site"),
         }
     if actor.right_limits is not None and right not in actor.right_limits:
         return {
-            "error": f"this token does not carry {right.value} ({RIGHTS[right].words})",
-            "do": "make one with this scope",
+            "error": say(
+                "this token does not carry {right} ({what})",
+                right=right.value,
+                what=Phrase(id=RIGHTS[right].words),
+            ),
+            "do": say("make one with this scope"),
         }
-    roles = ", ".join(sorted(RIGHTS[right].roles))
+    roles = tuple(sorted(role.value for role in RIGHTS[right].roles))
     return {
-        "error": f"you may not {RIGHTS[right].words}",
-        "do": f"ask somebody with one of the roles {roles}",
+        "error": say("you may not {what}", what=Phrase(id=RIGHTS[right].words)),
+        "do": say("ask somebody with one of the roles {roles}", roles=roles),
     }
 
 
@@ -118,14 +123,14 @@ def name_of(actor: Actor, typed: str | None) -> str:
             raise HTTPException(
                 422,
                 {
-                    "error": "by: what you do is kept under your own login name",
-                    "do": "leave `by` out",
+                    "error": say("by: what you do is kept under your own login name"),
+                    "do": say("leave `by` out"),
                 },
             )
         return actor.name
     if typed is None:
         raise HTTPException(
-            422, {"error": "by: who does this is missing", "do": 'say who you are: {"by": "..."}'}
+            422, {"error": say("by: who does this is missing"), "do": say('say in "by" who you are')}
         )
     return typed
 

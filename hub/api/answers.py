@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from contract.instants import Instant
 from contract.messages import Alert, ModelRef, Severity
+from contract.phrase import Phrase
 from hub.history import History
 from hub.live import State
 from hub.step import CameraState, Transition
+from hub.words.page import PageWords
 
 PointM = tuple[float, float]
 
@@ -93,11 +95,13 @@ class SiteAssessment(Struct, frozen=True, kw_only=True):
     status: str
     synthetic: bool
     warnings: tuple[str, ...]
+    warning_phrases: tuple[Phrase, ...] = ()
 
 
 class SiteRule(Struct, frozen=True, kw_only=True):
     id: str
     title: str
+    title_phrase: Phrase
     severity: Severity
 
 
@@ -358,6 +362,7 @@ ANSWERS: tuple[type, ...] = (
     OutOfServiceAnswer,
     Devices,
     ZoneTruth,
+    PageWords,
     Problem,
 )
 

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
+from contract.phrase import Phrase, say
 from contract.true_people import TruePeople
 from hub.api import (
     accounts,
@@ -24,6 +25,7 @@ from hub.api import (
     page,
     reading,
     vouched,
+    wording,
 )
 from hub.api import cap as cap_routes
 from hub.api.allowed import refuse_unguarded
@@ -46,6 +48,7 @@ from hub.records import Records
 from hub.releasing import Releasing
 from hub.site import Site
 from hub.taking_out import TakingOut
+from hub.words.catalogue import Words
 
 TITLE = "Esplanade hub"
 
@@ -70,6 +73,7 @@ def application(
     taking_out: TakingOut,
     url: str,
     oidc: Oidc | None,
+    words: Words,
     version: str,
     keeping: APIRouter,
 ) -> Guard:
@@ -115,10 +119,12 @@ def application(
     app.include_router(cap_routes.routes(desk=cap, releasing=releasing, site=site))
     if truth is not None:
         app.include_router(exercise.routes(truth=truth, records=records))
+    app.include_router(wording.routes(words=words))
     app.include_router(page.routes(root=root, page=html))
     # only the page's files: compressing what changes with a secret beside it would leak lengths
     app.mount("/static", GZipMiddleware(page.Parts(directory=root), minimum_size=1024), name="static")
     app.state.site = site.site
+    app.state.speaker = wording.Speaker(words, site.time_zone)
     public = refuse_unguarded(app, open_mounts=frozenset({"/static"}))
     app.add_exception_handler(Refused, entering.refused_answer)
     app.add_exception_handler(sqlite3.OperationalError, _busy)
@@ -159,38 +165,53 @@ def document(app: FastAPI, *, access: Access) -> dict[str, Any]:
     return found
 
 
-def _http_problem(_request: Request, error: Exception) -> Response:
+def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail: Any = error.detail
     if isinstance(detail, dict):
-        problem = Problem(error=detail["error"], do=detail["do"])
+        problem = _said(request, detail["error"], detail["do"])
     else:
-        problem = Problem(error=str(detail), do="see /api/v1/openapi.json for what there is")
+        problem = _said(request, str(detail), say("see /api/v1/openapi.json for what there is"))
     return reply(problem, error.status_code)
 
 
-def _invalid(_request: Request, error: Exception) -> Response:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
     return reply(
-        Problem(
-            error=f"{where or 'the body'}: {first['msg']}", do="see /api/v1/openapi.json for what is expected"
+        _said(
+            request,
+            say("{where}: {problem}", where=where or say("the body"), problem=first["msg"]),
+            say("see /api/v1/openapi.json for what is expected"),
         ),
         422,
     )
 
 
-def _busy(_request: Request, error: Exception) -> Response:
+def _busy(request: Request, error: Exception) -> Response:
     return reply(
-        Problem(error=f"it could not be written: {error}", do="see hub.database in /api/v1/state"), 503
+        _said(
+            request,
+            say("it could not be written: {error}", error=str(error)),
+            say("see hub.database in /api/v1/state"),
+        ),
+        503,
     )
 
 
-def _failed(_request: Request, error: Exception) -> Response:
+def _failed(request: Request, error: Exception) -> Response:
     return reply(
-        Problem(
-            error=f"the hub failed on this: {type(error).__name__}", do="see the hub's log; please report it"
+        _said(
+            request,
+            say("the hub failed on this: {error}", error=type(error).__name__),
+            say("see the hub's log; please report it"),
         ),
         500,
     )
+
+
+def _said(request: Request, error: Phrase | str, do: Phrase | str) -> Problem:
+    """In the language that the request asks for."""
+    speaker: wording.Speaker = request.app.state.speaker
+    return speaker.problem(request, error, do)

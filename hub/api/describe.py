@@ -6,6 +6,7 @@ import numpy as np
 
 from contract.geometry import GridFrame
 from contract.homography import plane, precision
+from contract.phrase import english
 from contract.site_file import Camera
 from hub import rules
 from hub.api.answers import (
@@ -91,9 +92,13 @@ def describe(site: Site, assessment: Assessment | None, *, has_truth: bool = Fal
             version=assessment.file.version,
             status=assessment.file.status,
             synthetic=assessment.file.synthetic,
-            warnings=assessment.warnings,
+            warnings=tuple(english(one) for one in assessment.warnings),
+            warning_phrases=assessment.warnings,
         ),
-        rules=tuple(SiteRule(id=one.id, title=one.title, severity=one.severity) for one in rules.listing()),
+        rules=tuple(
+            SiteRule(id=one.id, title=english(one.title), title_phrase=one.title, severity=one.severity)
+            for one in rules.listing()
+        ),
         has_truth=has_truth,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException, Response
 
 from contract.instants import from_ms
+from contract.phrase import say
 from contract.true_people import TruePeople
 from hub.api.allowed import needs
 from hub.api.answers import TruthRun, ZoneTruth, reply, said
@@ -23,9 +24,12 @@ def routes(*, truth: TruePeople, records: Records) -> APIRouter:
     )
     def get_truth(zone: str) -> Response:
         if zone not in truth.people:
-            known = ", ".join(truth.people)
             raise HTTPException(
-                404, {"error": f"there is no truth of zone {zone[:80]}", "do": f"ask for one of {known}"}
+                404,
+                {
+                    "error": say("there is no truth of zone {zone}", zone=zone[:80]),
+                    "do": say("ask for one of {zones}", zones=tuple(truth.people)),
+                },
             )
         return reply(
             ZoneTruth(

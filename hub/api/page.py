@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Response
 from starlette.staticfiles import StaticFiles
 
+from contract.phrase import say
 from hub.api.allowed import needs
 from hub.rights import Right
 
@@ -45,7 +46,10 @@ def routes(*, root: Path, page: bytes) -> APIRouter:
         if not page or not (root / "vendor").is_dir():
             raise HTTPException(
                 503,
-                {"error": "the page's parts from npm are missing", "do": "run `make page` and start again"},
+                {
+                    "error": say("the page's parts from npm are missing"),
+                    "do": say("run `make page` and start again"),
+                },
             )
         return Response(page, media_type="text/html", headers={"Cache-Control": STATIC_CACHE})
 

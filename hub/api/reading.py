@@ -14,6 +14,7 @@ from starlette.types import Message, Send
 
 from contract.instants import from_ms
 from contract.messages import Alert
+from contract.phrase import say
 from hub.api.allowed import acting, needs, watching
 from hub.api.answers import (
     AgentState,
@@ -97,7 +98,9 @@ def routes(
     def get_state() -> Response:
         state = live.state()
         if state is None:
-            raise HTTPException(503, {"error": "nothing was judged yet", "do": "ask again in a second"})
+            raise HTTPException(
+                503, {"error": say("nothing was judged yet"), "do": say("ask again in a second")}
+            )
         return reply(state)
 
     @router.get("/events", responses=_STREAM, response_class=Response)
@@ -113,7 +116,11 @@ def routes(
 
         if live.readers >= SUBSCRIBERS_MAX:
             raise HTTPException(
-                503, {"error": f"{SUBSCRIBERS_MAX} pages are open already", "do": "close one and reload"}
+                503,
+                {
+                    "error": say("{n} pages are open already", n=SUBSCRIBERS_MAX),
+                    "do": say("close one and reload"),
+                },
             )
         return EventStream(
             events(),
@@ -129,9 +136,12 @@ def routes(
     )
     def get_history(zone: str, minutes: Annotated[int, Query(ge=1, le=MINUTES_MAX)] = 60) -> Response:
         if zone not in site.zone_ids:
-            known = ", ".join(site.zone_ids)
             raise HTTPException(
-                404, {"error": f"there is no zone {zone[:80]}", "do": f"ask for one of {known}"}
+                404,
+                {
+                    "error": say("there is no zone {zone}", zone=zone[:80]),
+                    "do": say("ask for one of {zones}", zones=site.zone_ids),
+                },
             )
         return reply(judge.timeline.history(zone, minutes=minutes, now_ms=judge.now_ms, records=records))
 
@@ -186,7 +196,13 @@ def routes(
     def get_alert(alert: str, actor: Annotated[Actor, Depends(acting(Right.LOOK))]) -> Response:
         body = records.alert(alert)
         if body is None:
-            raise HTTPException(404, {"error": f"there is no alert {alert[:80]}", "do": "see /api/v1/alerts"})
+            raise HTTPException(
+                404,
+                {
+                    "error": say("there is no alert {alert}", alert=alert[:80]),
+                    "do": say("see /api/v1/alerts"),
+                },
+            )
         state = live.state()
         now = next((one for one in state.alerts if one.alert == alert), None) if state is not None else None
         return reply(

@@ -103,6 +103,7 @@ class App extends PageElement {
   }
 
   async #enter() {
+    await words.ready;
     try {
       await who.load();
       // what somebody chose on another machine counts here too; main.js fetches it

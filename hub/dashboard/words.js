@@ -17,6 +17,9 @@ class Words extends EventTarget {
   #plural = new Intl.PluralRules("en-GB");
   /** False until the first catalogue has come, or has been given up: then the page speaks English. */
   settled = false;
+  #settle;
+  /** Resolves when `settled` is true. */
+  ready = new Promise((resolve) => (this.#settle = resolve));
 
   get language() {
     return this.#now.language;
@@ -36,6 +39,7 @@ class Words extends EventTarget {
   use(catalogue) {
     this.#now = catalogue;
     this.settled = true;
+    this.#settle();
     this.#formats.clear();
     this.#plural = new Intl.PluralRules(catalogue.locale);
     this.dispatchEvent(new Event("change"));

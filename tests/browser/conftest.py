@@ -199,8 +199,14 @@ class Harbour:
                 time.sleep(0.1)
 
 
+@pytest.fixture
+def more_config(tmp_path: Path) -> dict[str, Any]:
+    """What a test module adds to the hub's configuration."""
+    return {}
+
+
 @contextmanager
-def running_town(folder: Path, http: dict[str, Any], port: int) -> Iterator[Harbour]:
+def running_town(folder: Path, http: dict[str, Any], port: int, **more: Any) -> Iterator[Harbour]:
     """A broker, cameras and a hub with these `http` settings."""
     with broker.NatsServer(folder) as server:
         (folder / "site.yaml").write_text(json.dumps(SITE_FILE), encoding="utf-8")
@@ -211,6 +217,7 @@ def running_town(folder: Path, http: dict[str, Any], port: int) -> Iterator[Harb
             "database": "hub.sqlite",
             "broker": {"host": broker.HOST, "port": server.port},
             "http": {"host": broker.HOST, "port": port, **http},
+            **more,
         }
         (folder / "hub.yaml").write_text(json.dumps(config), encoding="utf-8")
         hub = Part("hub", [sys.executable, "-u", "-m", "hub", "run", str(folder / "hub.yaml")], folder)
@@ -228,11 +235,14 @@ def running_town(folder: Path, http: dict[str, Any], port: int) -> Iterator[Harb
 
 @pytest.fixture
 def harbour(
-    tmp_path: Path, require_part: Callable[[str, object, str], None], free_port: Callable[[], int]
+    tmp_path: Path,
+    more_config: dict[str, Any],
+    require_part: Callable[[str, object, str], None],
+    free_port: Callable[[], int],
 ) -> Iterator[Harbour]:
     """The town in open mode, as a demo or an exercise runs it: nobody signs in."""
     require_part("nats-server", broker.find_nats_server(), "run `make setup`")
-    with running_town(tmp_path, {"login": "none"}, free_port()) as town:
+    with running_town(tmp_path, {"login": "none"}, free_port(), **more_config) as town:
         yield town
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from contract.messages import AlertCondition, AlertHandling
+from contract.phrase import say
 from hub.actions import Acknowledge, Close, IllegalAction, OutOfService, Shelve, UnknownAlert, Unshelve
 from hub.alert_book import AlertBook
 from hub.alert_record import StoredBook
@@ -45,8 +46,8 @@ def finding(at_ms, verdicts, family=Family.VEHICLE_ACCESS, **over):
         "zone": "square",
         "at_ms": at_ms,
         "verdicts": tuple(verdicts),
-        "explain": lambda step: (because(Why.VEHICLE_UNAUTHORISED, f"step {step}", 1.0, 1.0),),
-        "certainty": lambda: "sure",
+        "explain": lambda step: (because(Why.VEHICLE_UNAUTHORISED, say("step {step}", step=step), 1.0, 1.0),),
+        "certainty": lambda: say("sure"),
         "position_m": (1.0, 2.0),
         "cameras": ("west",),
     }

@@ -153,11 +153,11 @@ def test_too_many_credits_warn(tmp_path):
     document = changed(ASSESSMENT, "measures", 0, "credit", "vehicle", to=4)
     found = read_assessment(write(tmp_path, document), site())
     assert found.risks[0].v == 1.0
-    assert any("exceed V0 - 1" in w for w in found.warnings)
+    assert any("exceed V0 - 1" in str(w) for w in found.warnings)
 
 
 def test_missing_reference_warns():
-    assert any("lane has no reference_people" in w for w in assessment().warnings)
+    assert any("lane has no reference_people" in str(w) for w in assessment().warnings)
 
 
 @pytest.mark.parametrize("people", [0, -3])
@@ -165,7 +165,7 @@ def test_a_reference_that_is_not_positive_is_none(tmp_path, people):
     document = changed(ASSESSMENT, "reference_people", 0, "people", to=people)
     found = read_assessment(write(tmp_path, document), site())
     assert found.reference_people("square") is None
-    assert any("square has no reference_people" in w for w in found.warnings)
+    assert any("square has no reference_people" in str(w) for w in found.warnings)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_rules_without_threats_are_left_alone():
 def test_a_draft_moves_nothing(tmp_path):
     draft = read_assessment(write(tmp_path, changed(ASSESSMENT, "status", to="draft")), site())
     assert effective(rule("vehicle.unauthorised"), "lane", draft).severity == "medium"
-    assert any("draft" in w for w in draft.warnings)
+    assert any("draft" in str(w) for w in draft.warnings)
 
 
 def test_listing_names_each_rule_once():
@@ -262,7 +262,7 @@ def test_every_rule_has_advice():
 
 def test_advice_of_the_assessment():
     assert assessment().advice("square", (Threat.VEHICLE,)) == ("Check that the north bollards are up.",)
-    assert assessment().advice("lane", (Threat.VEHICLE,)) == (
+    assert tuple(map(str, assessment().advice("lane", (Threat.VEHICLE,)))) == (
         "Recommended, not done yet: Barrier at the lane mouth (roads department)",
     )
     assert assessment().advice("lane", (Threat.FIREARMS,)) == ()

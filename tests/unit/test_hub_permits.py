@@ -129,7 +129,7 @@ def test_a_timed_permit_is_for_its_place_kind_and_time():
         place="square", kinds=("car",), until_ms=2000, by="M", reason="patrol", granted_ms=1000
     )
     ask = lambda place, kind, now: in_force(place, (), (permit,), kind, now, BUCHAREST)  # noqa: E731
-    assert ask("square", "car", 1000) == "permit by M: patrol"
+    assert str(ask("square", "car", 1000)) == "permit by M: patrol"
     assert ask("square", "car", 1999) is not None
     assert ask("square", "car", 2000) is None
     assert ask("square", "car", 999) is None
@@ -139,5 +139,5 @@ def test_a_timed_permit_is_for_its_place_kind_and_time():
 
 def test_windows_in_words():
     windows = (window("06:00", "10:00", days=["mon", "tue"]),)
-    assert describe(windows, "car") == "mon tue 06:00 to 10:00"
-    assert describe(windows, "person") == "none"
+    assert [str(one) for one in describe(windows, "car")] == ["mon tue 06:00 to 10:00"]
+    assert str(describe(windows, "person")) == "none"

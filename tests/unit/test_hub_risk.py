@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.instants import from_ms
+from contract.phrase import say
 from hub.assessment import Cue, Measure, Reported, StaticRisk, Threat, ThreatLevel, band_of, clamp, risk_of
 from hub.risk import (
     FALL_MS,
@@ -131,7 +132,7 @@ def test_fixed_is_in_place():
 def test_live_without_a_feed_counts_nothing_and_is_flagged():
     state = measure_state(measure("live"), NOW)
     assert (state.share, state.fresh) == (0.0, False)
-    assert "no live state" in state.text
+    assert "no live state" in str(state.text)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,7 @@ def test_everything_stays_in_range(t, v0, c, people, share, ratio):
 
 def test_every_term_says_what_it_does():
     van = cue(3.0)
-    open_barrier = MeasureState(measure("live"), 0.0, False, None, "open")
+    open_barrier = MeasureState(measure("live"), 0.0, False, None, say("open"))
     live = live_risk(
         static(credits=2.0), now(people=4500, cues=(van,), measures=(open_barrier,), threat_level=level(1))
     )
