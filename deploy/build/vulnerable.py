@@ -1,7 +1,8 @@
 """Asks for known vulnerabilities in all that the locks pin: pip-audit for Python, npm audit for the page.
 
-`make check`. Fails on what is found and not borne in vulnerable.toml. A service that does not answer, or does not know a package, is
-no pass and no failure: it is said, loudly, with how many packages nobody was asked about. Nothing is installed.
+Part of `make check`. Fails on what is found and not borne in vulnerable.toml. A service that does not answer, or does
+not know a package, is no pass and no failure: it is said, loudly, with how many packages nobody was asked about.
+Nothing is installed.
 """
 
 from __future__ import annotations
