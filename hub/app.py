@@ -37,6 +37,7 @@ from hub.judge import Judge
 from hub.live import ChannelDown, LiveFeed
 from hub.monitor import Monitor
 from hub.mqtt import Link
+from hub.notice_start import notices_of
 from hub.notify.desk import Desk
 from hub.notify.directory import address_in
 from hub.notify.letter import Writer
@@ -210,6 +211,8 @@ class Hub:
             notify=self.notify,
             dispatcher=self.dispatcher,
             truth=self._truth,
+            notices=notices_of(settings, self.site, version=version()),
+            notice_is_public=settings.notice_is_public,
             exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
             access=Access(
                 open=settings.open,

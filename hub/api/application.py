@@ -13,7 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from contract.true_people import TruePeople
-from hub.api import accounts, acting, approving, channels, entering, exercise, exporting, page, reading
+from hub.api import (
+    accounts,
+    acting,
+    approving,
+    channels,
+    entering,
+    exercise,
+    exporting,
+    noticing,
+    page,
+    reading,
+)
 from hub.api.allowed import refuse_unguarded
 from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
 from hub.api.guard import Access, Guard, content_policy
@@ -24,6 +35,7 @@ from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import LiveFeed
 from hub.monitor import Monitor
+from hub.notices.pages import Notices
 from hub.notify.settings import Notifications
 from hub.people.people import People
 from hub.people.refused import Refused
@@ -47,6 +59,8 @@ def application(
     dispatcher: Dispatcher,
     truth: TruePeople | None,
     exports: Exports,
+    notices: Notices,
+    notice_is_public: bool,
     access: Access,
     people: People,
     taking_out: TakingOut,
@@ -78,6 +92,7 @@ def application(
         acting.routes(monitor=monitor, judge=judge, records=records, taking_out=taking_out, subjects=subjects)
     )
     app.include_router(channels.routes(judge=judge, records=records, notify=notify, dispatcher=dispatcher))
+    app.include_router(noticing.routes(notices=notices, public=notice_is_public))
     app.include_router(exporting.routes(site=site, exports=exports, judge=judge))
     app.include_router(approving.routes(approvals=people.approvals))
     app.include_router(accounts.own_routes(people=people, site=site.site))
