@@ -11,7 +11,7 @@ import msgspec
 
 from contract.homography import NotFittable
 from contract.yaml_file import FileError
-from hub import cap_commands, notify_commands, record_commands, users_command
+from hub import cap_commands, notice_start, notify_commands, record_commands, users_command
 from hub.anchors import AnchorError
 from hub.app import CannotListen, create_app, version
 from hub.assessment import read_assessment
@@ -37,6 +37,7 @@ from hub.exports.tables import NotOnEarth
 from hub.exports.times import NoTime
 from hub.memory import UnusableMemory
 from hub.migrate import SchemaTooNew
+from hub.notices.write import NoPdf
 from hub.oidc.trouble import SignInFailed
 from hub.people.refused import Refused
 from hub.replay import ReplayError, read_readings, replay
@@ -62,6 +63,8 @@ EXPECTED = (
     NotOnEarth,
     NoTime,
     export_command.NotExported,
+    NoPdf,
+    notice_start.NotWritten,
     VaultError,
     Refused,
     SchemaTooNew,
@@ -102,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(out)
     users_command.add_parser(commands)
     cap_commands.add(commands)
+    for name, what in (
+        ("notice", "write the public notice from the configuration"),
+        ("dpia", "write the data-protection impact assessment from the configuration"),
+    ):
+        written = commands.add_parser(name, help=what)
+        notice_start.add(written)
+        _add_settings(written)
     return parser
 
 
@@ -141,6 +151,10 @@ def main(arguments: list[str] | None = None) -> int:
         found = _settings(asked)
         if asked.command == "export":
             return _export(asked, found)
+        if asked.command in ("notice", "dpia"):
+            return notice_start.run(
+                asked, notice_start.notices_of(found, read_site(found.site), version=version())
+            )
         return _check(found) if asked.command == "check" else _run(found, quiet=asked.quiet)
     except EXPECTED as error:
         print(f"esplanade-hub: {error}", file=sys.stderr)

@@ -40,6 +40,7 @@ from hub.judge import Judge
 from hub.live import ChannelDown, LiveFeed
 from hub.monitor import Monitor
 from hub.mqtt import Link
+from hub.notice_start import notices_of
 from hub.notify.desk import Desk
 from hub.notify.directory import address_in
 from hub.notify.letter import Writer
@@ -257,6 +258,8 @@ class Hub:
             cap=self.cap,
             releasing=self._releasing(),
             truth=self._truth,
+            notices=notices_of(settings, self.site, version=version()),
+            notice_is_public=settings.notice_is_public,
             exports=Exports(self.site, Stored(settings.database), small_count=settings.small_count),
             access=Access(
                 open=settings.open,

@@ -158,6 +158,14 @@ class ExportsPart(_Part):
     small_count: Annotated[int, Meta(ge=SMALL_COUNT_MIN, le=1000)] = SMALL_COUNT
 
 
+class NoticePart(_Part):
+    """`town_file`: what only the town can say (docs/notices.md). `public`: the notice, and nothing else, is served to
+    whoever asks, without logging in."""
+
+    town_file: str | None = None
+    public: bool = False
+
+
 class VaultPart(_Part):
     """The master keys of what is encrypted in the database. Keep a copy apart from the database's backups."""
 
@@ -187,6 +195,7 @@ class Config(_Part):
     exports: ExportsPart = msgspec.field(default_factory=ExportsPart)
     vault: VaultPart = msgspec.field(default_factory=VaultPart)
     cap: CapPart | None = None
+    notice: NoticePart = msgspec.field(default_factory=NoticePart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +244,8 @@ class Settings:
     oidc: Oidc | None = None
     passwords_for: frozenset[str] | None = None
     cap: CapPart | None = None
+    town_file: Path | None = None
+    notice_is_public: bool = False
     truth: Path | None = None
     anchor_file: Path
     anchor_every_s: int
@@ -351,6 +362,8 @@ def settings(config: Config, *, folder: Path, file: Path | None = None) -> Setti
         anchor_every_s=config.audit.anchor_every_s,
         config_sha256=hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest(),
         small_count=config.exports.small_count,
+        town_file=at(config.notice.town_file) if config.notice.town_file else None,
+        notice_is_public=config.notice.public,
     )
 
 

@@ -5,6 +5,7 @@ set -eu
 
 # package:command that shows it is there (or a path, with * where it differs from machine to machine)
 PARTS="libegl1:/usr/lib/*/libEGL.so.1 libgl1-mesa-dri:/usr/lib/*/dri/*_dri.so
+libpangoft2-1.0-0:/usr/lib/*/libpangoft2-1.0.so.0 poppler-utils:pdftotext
 chromium:chromium mosquitto:/usr/sbin/mosquitto fonts-dejavu-core:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 gir1.2-gst-rtsp-server-1.0:/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib
 python3-gi:/usr/lib/python3/dist-packages/gi/__init__.py"

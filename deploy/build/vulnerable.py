@@ -1,7 +1,8 @@
 """Asks for known vulnerabilities in all that the locks pin: pip-audit for Python, npm audit for the page.
 
-Fails on what is found and not borne in vulnerable.toml. A service that does not answer, or does not know a package, is
-no pass and no failure: it is said, loudly, with how many packages nobody was asked about. Nothing is installed.
+Part of `make check`. Fails on what is found and not borne in vulnerable.toml. A service that does not answer, or does
+not know a package, is no pass and no failure: it is said, loudly, with how many packages nobody was asked about.
+Nothing is installed.
 """
 
 from __future__ import annotations
@@ -184,7 +185,17 @@ def ask_npm(run: Run, lock: Path = ROOT / "package-lock.json") -> Answer:
     everything = tuple(f"{name} {version}" for name, version in sorted(packages.items()))
     try:
         report = json.loads(
-            run([*npm_command(), "audit", "--package-lock-only", "--audit=true", "--json"], NPM_S)
+            run(
+                [
+                    *npm_command(),
+                    "audit",
+                    "--package-lock-only",
+                    "--audit=true",
+                    "--fetch-retries=0",
+                    "--json",
+                ],
+                NPM_S,
+            )
         )
     except ValueError:
         return Answer((), len(packages), everything, "npm audit gave no report")

@@ -22,6 +22,7 @@ from hub.api import (
     entering,
     exercise,
     exporting,
+    noticing,
     page,
     reading,
     vouched,
@@ -40,6 +41,7 @@ from hub.ingest import Ingest
 from hub.judge import Judge
 from hub.live import LiveFeed
 from hub.monitor import Monitor
+from hub.notices.pages import Notices
 from hub.notify.settings import Notifications
 from hub.oidc.settings import Oidc
 from hub.people.people import People
@@ -68,6 +70,8 @@ def application(
     releasing: Releasing | None,
     truth: TruePeople | None,
     exports: Exports,
+    notices: Notices,
+    notice_is_public: bool,
     access: Access,
     people: People,
     taking_out: TakingOut,
@@ -101,6 +105,7 @@ def application(
         acting.routes(monitor=monitor, judge=judge, records=records, taking_out=taking_out, subjects=subjects)
     )
     app.include_router(channels.routes(judge=judge, records=records, notify=notify, dispatcher=dispatcher))
+    app.include_router(noticing.routes(notices=notices, public=notice_is_public))
     app.include_router(exporting.routes(site=site, exports=exports, judge=judge))
     app.include_router(approving.routes(approvals=people.approvals))
     app.include_router(accounts.own_routes(people=people, site=site.site))

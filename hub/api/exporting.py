@@ -20,7 +20,7 @@ from hub.batch import Batch
 from hub.exports.export import MEDIA_TYPES, Exports, Format
 from hub.exports.parquet_file import NoPyArrow
 from hub.exports.stored import NothingStored, Span
-from hub.exports.tables import Kind, Naming, NotOnEarth, unnamed
+from hub.exports.tables import Kind, NotOnEarth
 from hub.exports.times import NoTime, moment_ms
 from hub.judge import Judge
 from hub.people.actor import Actor
@@ -41,10 +41,8 @@ def routes(
     site: Site,
     exports: Exports,
     judge: Judge,
-    naming: Callable[[], Naming] = lambda: unnamed,
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> APIRouter:
-    """`naming` gives the function that names a role for a stored name."""
     router = APIRouter(prefix="/api/v1")
     slots = threading.BoundedSemaphore(AT_ONCE)
 
@@ -100,7 +98,7 @@ def routes(
             raise HTTPException(
                 503, {"error": f"{AT_ONCE} exports are under way", "do": "ask again when one is done"}
             )
-        pieces = exports.chunks(kind, form, span, naming=str if names else naming())
+        pieces = exports.chunks(kind, form, span, names=names)
         name = f"{site.site}-{kind}-{_stamp(span.since_ms)}-{_stamp(span.until_ms)}.{form}"
         return EventStream(
             _held(pieces, slots),

@@ -26,6 +26,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contract.phrase import english
 from hub.api.allowed import ACTOR, ADDRESS, ENTER_FIRST, HELD, WHO
 from hub.api.answers import Problem
 from hub.people.actor import OPEN
@@ -270,7 +271,9 @@ def _unknown(scope: Scope) -> _Refusal:
     if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
         location = (b"location", scope.get("root_path", "").encode() + LOGIN_PATH.encode())
         return _Refusal(303, "nobody is logged in here", f"see {LOGIN_PATH}", (location,))
-    return _Refusal(401, ENTER_FIRST["error"], ENTER_FIRST["do"], ((b"www-authenticate", b"Bearer"),))
+    return _Refusal(
+        401, english(ENTER_FIRST["error"]), english(ENTER_FIRST["do"]), ((b"www-authenticate", b"Bearer"),)
+    )
 
 
 def _is_address(text: str) -> bool:

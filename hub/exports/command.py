@@ -15,7 +15,7 @@ from contract.instants import from_ms
 from hub.audit import AuditEntry, append
 from hub.exports.export import Exports, Format
 from hub.exports.stored import BUSY_TIMEOUT_MS, NothingStored, Span
-from hub.exports.tables import Kind, Naming, unnamed
+from hub.exports.tables import Kind
 from hub.exports.times import moment_ms
 from hub.site import Site
 
@@ -41,9 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(
-    asked: argparse.Namespace, site: Site, exports: Exports, database: Path, naming: Naming = unnamed
-) -> None:
+def run(asked: argparse.Namespace, site: Site, exports: Exports, database: Path) -> None:
     """Raises NoTime, NothingStored, NoPyArrow, NotOnEarth or NotExported; then no file is left."""
     until_ms = (
         time.time_ns() // 1_000_000 if asked.until is None else moment_ms(asked.until, site.time_zone_info)
@@ -54,7 +52,7 @@ def run(
     kind, form, span = Kind(asked.kind), Format(asked.format), Span(since_ms, until_ms)
     exports.check(form)
     _note(database, kind, form, span, names=asked.names)
-    pieces = exports.chunks(kind, form, span, naming=str if asked.names else naming)
+    pieces = exports.chunks(kind, form, span, names=asked.names)
     if asked.out is None:
         for piece in pieces:
             sys.stdout.buffer.write(piece)

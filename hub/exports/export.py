@@ -46,7 +46,17 @@ class Exports:
         elif form is Format.GEOJSON:
             self._tables.check_place()
 
-    def chunks(self, kind: Kind, form: Format, span: Span, *, naming: Naming = unnamed) -> Iterator[bytes]:
-        """Memory does not grow with the span. Raises what `check` does, at once; NothingStored also later."""
+    def chunks(self, kind: Kind, form: Format, span: Span, *, names: bool = False) -> Iterator[bytes]:
+        """Memory does not grow with the span. `names`: of those who handled alerts, instead of their roles.
+
+        Raises what `check` does, at once; NothingStored also later.
+        """
         self.check(form)
+        naming: Naming = str
+        if not names:
+            roles = self._stored.roles()
+
+            def naming(name: str) -> str:
+                return roles.get(name) or unnamed(name)
+
         return _WRITERS[form](self._tables.table(kind, span, naming=naming))

@@ -3,6 +3,7 @@ back and the memory needed does not grow with the time range."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -113,6 +114,13 @@ class Stored:
             if len(found) < READINGS_AT_ONCE:
                 return
             at = (found[-1][0], found[-1][1])
+
+    def roles(self) -> dict[str, str]:
+        """The roles of every user, by login name."""
+        return {
+            str(login): ", ".join(json.loads(str(roles)))
+            for login, roles in self._all("SELECT login, roles FROM users")
+        }
 
     def alerts(self, span: Span) -> Iterator[bytes]:
         """The JSON of alerts opened in the span, oldest first."""

@@ -226,7 +226,7 @@ def test_nothing_is_lost_and_what_came_twice_is_marked(
         security="starttls",
         certificate=certificate,
         password="right",
-        data=lambda n: {1: "451 later", 3: "taken, then silent", 6: "452 disk full"}.get(n),
+        data={1: "451 later", 3: "taken, then silent", 6: "452 disk full"}.get,
     )
     listener = Listener(nats_server.port)
     evening = Evening(tmp_path, nats_server, mail, hook, certificate[0])

@@ -27,6 +27,7 @@ from hub.exports.parquet_file import NoPyArrow
 from hub.exports.stored import NothingStored, Span, Stored
 from hub.exports.tables import Kind, NotOnEarth
 from hub.exports.times import NoTime, moment_ms
+from hub.rights import Role
 from hub.site import read_site
 from tests.kit.hub_inside import HubInside
 from tests.kit.stored_town import MINUTE_MS, START_MS, StoredTown, alert
@@ -274,10 +275,14 @@ def test_no_track_id_leaves_and_no_name_unasked(town: StoredTown) -> None:
             assert b"secret-track" not in raw
             assert b"ana.popescu" not in raw
             assert b"4.9 per" not in raw
-        assert b"ana.popescu" in read(town, Kind.ALERTS, form, naming=str)
+        assert b"ana.popescu" in read(town, Kind.ALERTS, form, names=True)
     assert {row["acknowledged_by"] for row in rows(town, Kind.ALERTS)} == {"a signed-in person"}
-    named = rows(town, Kind.ALERTS, naming=lambda _name: "operator")
-    assert {row["acknowledged_by"] for row in named} == {"operator"}
+    with sqlite3.connect(town.database) as db:
+        db.execute(
+            "INSERT INTO users (login, display, roles, created_ms) "
+            "VALUES ('ana.popescu', 'Ana', '[\"operator\", \"supervisor\"]', 0)"
+        )
+    assert {row["acknowledged_by"] for row in rows(town, Kind.ALERTS)} == {"operator, supervisor"}
     features = json.loads(read(town, Kind.ALERTS, Format.GEOJSON))["features"]
     # a vehicle and a person: only the ground; a crowd: its spot; a camera: where it hangs
     assert [one["geometry"]["type"] for one in features] == ["Polygon", "Point", "Polygon", "Point"]
@@ -466,3 +471,28 @@ def test_a_reader_that_goes_gives_its_place_back(tmp_path: Path) -> None:
             with client.stream("GET", "/api/v1/exports/readings"):
                 pass  # gone before the end
         inside.until(lambda: client.get("/api/v1/exports/readings").status_code == 200)
+
+
+def test_who_may_export_and_who_may_have_names(tmp_path: Path) -> None:
+    with HubInside(tmp_path, http={"login": "people"}) as inside:
+        inside.user("op", Role.OPERATOR)
+        inside.user("assessor", Role.ASSESSOR)
+        inside.user("head", Role.SUPERVISOR)
+        inside.pass_time(1)
+        asked = {"op": (403, 403), "assessor": (200, 403), "head": (200, 200)}
+        for login, statuses in asked.items():
+            with inside.client_of(login) as client:
+                found = [
+                    client.get("/api/v1/exports/alerts", params={"names": names}).status_code
+                    for names in ("false", "true")
+                ]
+                assert tuple(found) == statuses, login
+        with inside.client() as client:
+            assert client.get("/api/v1/exports/alerts").status_code == 401
+        with sqlite3.connect(tmp_path / "hub.sqlite3") as db:
+            logged = db.execute("SELECT actor, detail FROM audit WHERE action = 'data.export' ORDER BY seq")
+            assert [(actor, json.loads(detail)["names"]) for actor, detail in logged] == [
+                ("assessor", False),
+                ("head", False),
+                ("head", True),
+            ]

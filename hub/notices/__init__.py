@@ -1,0 +1,1 @@
+"""The public notice and the data-protection impact assessment, written from the configuration (docs/notices.md)."""
