@@ -17,7 +17,7 @@ from hub.people.links import HUB, OVER
 from hub.people.noted import note
 from hub.people.people import Entered, From, People
 from hub.people.refused import Refused
-from hub.people.users import User
+from hub.people.users import RESERVED, User
 from hub.rights import Role
 
 _STRANGE = re.compile(r"[^a-z0-9._@-]+")
@@ -31,7 +31,7 @@ class Entrance:
         self._oidc = oidc
 
     def enter(self, who: Person, *, invitation: str | None, where: From) -> Entered:
-        """Raises SignInFailed or Refused, with nothing changed but what their groups took from them."""
+        """Raises SignInFailed or Refused; then nobody is in. An invitation that was taken up stays taken up."""
         users = self._people.users
         user = users.vouched(who.issuer, who.subject)
         if invitation is not None and user is None:
@@ -128,4 +128,7 @@ def login_from(who: Person) -> str:
     """A login name of what the provider calls them: small letters without accents, the rest as dashes."""
     plain = unicodedata.normalize("NFKD", who.name).encode("ascii", "ignore").decode().lower()
     name = _STRANGE.sub("-", plain).strip("-._@")[:80]
-    return name if len(name) >= 2 else f"user-{name or 'x'}-{secret.digest(who.subject).hex()[:8]}"
+    mark = secret.digest(who.subject).hex()[:8]
+    if len(name) < 2:
+        return f"user-{name or 'x'}-{mark}"
+    return f"{name}-{mark}" if name in RESERVED else name
