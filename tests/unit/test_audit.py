@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from hub import audit, migrate
+from hub import anchors, audit, migrate, record_commands
 from hub.audit import AuditEntry
+from hub.audit_check import Anchor
 from hub.batch import Batch
 from hub.store import Store
 
+DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "records.md"
 NAMES = ("seq", "at_ms", "actor", "via", "action", "subject", "detail", "hash")
 
 
@@ -102,3 +104,32 @@ def test_a_batch_and_its_entries_are_written_together_or_not_at_all(tmp_path: Pa
         assert [row["subject"] for row in rows(db)] == ["s1", "s2"]
     assert not Batch(audit=[entry(1)]).empty
     assert Batch(audit=[entry(1)]).judged().audit == [entry(1)]
+
+
+def test_the_lines_of_python_in_the_documentation_check_an_exported_log(
+    db: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(db, *(entry(n) for n in range(1, 6)))
+    monkeypatch.chdir(tmp_path)
+    code = DOCUMENTATION.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    lines: list[str] = []
+    record_commands._write_entries(db, lines.append)
+    Path("log.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    exec(code, {})
+    Path("log.jsonl").write_text("\n".join(lines).replace('"s3"', '"s9"'), encoding="utf-8")
+    with pytest.raises(AssertionError, match="3"):
+        exec(code, {})
+
+
+def test_anchors_are_read_back_and_a_line_cut_short_is_told_and_harms_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "anchors.txt"
+    known = [Anchor(n, bytes([n]) * 32, 1_795_377_600_000 + n) for n in range(1, 4)]
+    anchors.add(path, known[0], site="square")
+    with path.open("a") as file:
+        file.write("2026-11-22T20:00:00.000Z 7 00ab")  # a power cut in the middle of a line
+    anchors.add(path, known[1], site="square")
+    anchors.add(path, known[2], site="square")
+    assert anchors.read(path) == (known, [2])
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(anchors.AnchorError, match=r"audit\.anchor_file"):
+        anchors.add(tmp_path / "no" / "file", known[0], site="square")

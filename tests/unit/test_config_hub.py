@@ -6,7 +6,18 @@ import pytest
 
 from contract.yaml_file import FileError
 from hub.__main__ import main
-from hub.config import BrokerPart, Config, ConfigError, HttpPart, WebhookPart, read_config, settings
+from hub.config import (
+    AuditPart,
+    BrokerPart,
+    Config,
+    ConfigError,
+    HttpPart,
+    VaultPart,
+    WebhookPart,
+    read_config,
+    settings,
+)
+from hub.retention import Retention
 from tests.kit.square import Square
 
 
@@ -34,6 +45,8 @@ def test_defaults_are_closed(tmp_path: Path) -> None:
         ("site: s.yaml\nclock: sun\n", 2, "clock"),
         ("site: s.yaml\nwebhooks:\n- url: http://x\n  min_severity: huge\n", 4, "webhooks[0].min_severity"),
         ("database: x\n", 1, "site"),
+        ("site: s.yaml\nretention:\n  alerts_days: 0\n", 3, "retention.alerts_days"),
+        ("site: s.yaml\nretention:\n  readings_hours: never\n", 3, "retention.readings_hours"),
     ],
 )
 def test_errors_name_the_line_and_the_key(tmp_path: Path, text: str, line: int, key: str) -> None:
@@ -149,3 +162,26 @@ def test_flags_overrule_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (found.broker.host, found.broker.port) == ("::1", 1884)
     assert [one.url for one in found.webhooks] == ["http://a/b", "http://c/d"]
     assert found.database == tmp_path / "other.sqlite3"
+
+
+def test_what_is_kept_for_ever_is_spelled_out_and_the_audit_log_is_kept_longest(tmp_path: Path) -> None:
+    text = "site: s.yaml\nretention: {alerts_days: %s, audit_days: %s}\n"
+    found = settings(read_config(write(tmp_path, text % ("never", "never"))), folder=tmp_path)
+    assert (found.retention.alerts_days, found.retention.audit_days) == (None, None)
+    assert settings(Config(site="s"), folder=tmp_path).retention == Retention()
+    for alerts, audit in (("400", "399"), ("never", "3650")):
+        with pytest.raises(ConfigError, match="at least as long as the alerts"):
+            settings(read_config(write(tmp_path, text % (alerts, audit))), folder=tmp_path)
+
+
+def test_records_lie_beside_the_database_unless_said_otherwise(tmp_path: Path) -> None:
+    found = settings(
+        Config(site="s", database="data/hub.sqlite3", assessment="vault:walk@2"), folder=tmp_path
+    )
+    assert found.anchor_file == tmp_path / "data" / "audit-anchors.txt"
+    assert found.vault_key == tmp_path / "data" / "vault-keys.json"
+    assert (found.assessment, found.assessment_in_vault) == (None, "walk@2")
+    moved = Config(site="s", audit=AuditPart(anchor_file="/away/a"), vault=VaultPart(key_file="k"))
+    found = settings(moved, folder=tmp_path)
+    assert (found.anchor_file, found.vault_key) == (Path("/away/a"), tmp_path / "k")
+    assert found.config_sha256 != settings(Config(site="s"), folder=tmp_path).config_sha256
