@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("readings", type=Path, metavar="READINGS.jsonl")
     again.add_argument("--site", type=Path, required=True)
     again.add_argument("--assessment", type=Path)
+    again.add_argument("--config", type=Path, metavar="CONFIG.yaml", help="whose steps of escalation count")
     again.add_argument("--out", type=Path, required=True, metavar="ALERTS.jsonl")
     again.add_argument(
         "--zones", type=Path, metavar="ZONES.jsonl", help="also write every zone's state each second"
@@ -254,15 +255,26 @@ def _export(asked: argparse.Namespace, found: Settings) -> int:
 def _replay(asked: argparse.Namespace) -> int:
     site = read_site(asked.site)
     assessment = read_assessment(asked.assessment, site) if asked.assessment else None
+    escalation = None
+    if asked.config is not None:
+        steps = settings(read_config(asked.config), folder=asked.config.resolve().parent, file=asked.config)
+        escalation = read_notifications(steps, site).policy.escalation
     try:
         observations = read_readings(asked.readings, site)
         with asked.out.open("wb") as out:
             if asked.zones is None:
-                found = replay(observations, site=site, assessment=assessment, alerts_out=out)
+                found = replay(
+                    observations, site=site, assessment=assessment, alerts_out=out, escalation=escalation
+                )
             else:
                 with asked.zones.open("wb") as zones:
                     found = replay(
-                        observations, site=site, assessment=assessment, alerts_out=out, zones_out=zones
+                        observations,
+                        site=site,
+                        assessment=assessment,
+                        alerts_out=out,
+                        zones_out=zones,
+                        escalation=escalation,
                     )
     except OSError as error:
         print(f"esplanade-hub: {error.filename}: {error.strerror}", file=sys.stderr)

@@ -18,6 +18,7 @@ from contract.intake import Envelope, Observation, read
 from contract.messages import Alert, ZoneState
 from contract.refusal import Refused
 from hub.assessment import Assessment
+from hub.escalation import Escalation
 from hub.media_pace import MediaPace
 from hub.monitor import Monitor
 from hub.site import Site
@@ -89,13 +90,14 @@ def replay(
     alerts_out: BinaryIO,
     zones_out: BinaryIO | None = None,
     run: str | None = None,
+    escalation: Escalation | None = None,
 ) -> Replayed:
     """Judges the readings in order. A line of `alerts_out` is a transition, one of `zones_out` a zone's second.
 
-    `run`: whose alert ids to give; a hash of the readings' boots without it.
+    `run`: whose alert ids to give; a hash of the readings' boots without it. `escalation`: the town's own steps.
     """
     run = run_of(observations) if run is None else run
-    monitor = Monitor(site=site, assessment=assessment, run=run)
+    monitor = Monitor(site=site, assessment=assessment, run=run, escalation=escalation)
     found = Replayed(run, zones={zone: ZoneFigures() for zone in site.zone_ids})
     if not observations:
         return found

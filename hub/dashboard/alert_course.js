@@ -2,8 +2,9 @@
 
 import { html, nothing } from "lit";
 import { api } from "./api.js";
+import { deliveryList } from "./deliveries.js";
 import { PageElement } from "./element.js";
-import { CONDITION_WORDS, DELIVERY_WORDS, HANDLING_WORDS, T } from "./text.js";
+import { CONDITION_WORDS, HANDLING_WORDS, T } from "./text.js";
 
 class AlertCourse extends PageElement {
   static properties = {
@@ -40,19 +41,13 @@ class AlertCourse extends PageElement {
     const { transitions, deliveries } = this.record;
     return html`
       ${transitions.length ? html`<h4>${T.course}</h4><ol class="course">${transitions.map((step) => this.#step(step))}</ol>` : nothing}
-      ${deliveries.length ? html`<h4>${T.delivery}</h4><ul class="course">${deliveries.map((one) => this.#delivery(one))}</ul>` : nothing}`;
+      ${deliveryList(deliveries, this.clock, this.now)}`;
   }
 
   #step(step) {
     const who = step.by ? ` (${step.by})` : "";
     return html`<li><time>${this.clock.moment(step.at, this.now)}</time> ${CONDITION_WORDS[step.alert.condition]},
       ${HANDLING_WORDS[step.alert.handling]}${who}</li>`;
-  }
-
-  #delivery(one) {
-    const error = one.last_error ? `: ${one.last_error}` : "";
-    const next = one.next_try_at ? `; ${T.nextTry(this.clock.moment(one.next_try_at, this.now))}` : "";
-    return html`<li>${one.channel}: ${DELIVERY_WORDS[one.state] ?? one.state}, ${T.attempts(one.attempts)}${error}${next}</li>`;
   }
 }
 

@@ -1,6 +1,7 @@
 /** What is wrong with the page, the hub or the ground under its judgement, across the whole width. */
 
 import { html, nothing } from "lit";
+import { channelsDown } from "./deliveries.js";
 import { PageElement } from "./element.js";
 import { duration } from "./format.js";
 import { P } from "./people/text.js";
@@ -42,6 +43,7 @@ class Banner extends PageElement {
     }
     if (hub.faults) lines.push(T.faultBanner(hub.faults));
     if (hub.database !== "ok") lines.push(T.databaseBanner(told(hub.database_phrase, hub.database)));
+    lines.push(...channelsDown(hub));
     return lines.map((line) => html`<p class="banner broken" role="alert">${line}</p>`);
   }
 
