@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from contract.geometry import BoolGrid, FloatGrid, GroundGrid
+from contract.geometry import BoolGrid, FloatGrid, GridFrame, GroundGrid
 from edge.ground import Ground
 from models.calibrate.marks import Floats, Marked
 from models.eval.passage import countable
@@ -40,12 +40,17 @@ class StoryCamera:
     def grid(truth: FrameTruth, ground: Ground) -> tuple[FloatGrid, BoolGrid]:
         """Exact people per cell of the ground, hidden ones too, and the cells whose people are known.
 
-        Raises ValueError where the cells are of another size.
+        Raises ValueError where the ground's cells are no multiple of the truth's.
         """
         grid, frame = GroundGrid.from_wire(truth.grid), ground.frame
-        if grid.frame.cell_m != frame.cell_m:
-            raise ValueError(f"the truth has cells of {grid.frame.cell_m:g} m, {frame.cell_m:g} m are needed")
         people, known = np.zeros(frame.shape), np.zeros(frame.shape, np.bool_)
+        times = round(frame.cell_m / grid.frame.cell_m)
+        if times < 1 or grid.frame.cell_m * times != frame.cell_m:
+            raise ValueError(
+                f"the truth has cells of {grid.frame.cell_m:g} m, {frame.cell_m:g} m are no multiple"
+            )
+        if times > 1:
+            return _gathered(grid, frame, times)
         row, column = frame.row0 - grid.frame.row0, frame.column0 - grid.frame.column0
         here_row, here_column = max(0, -row), max(0, -column)
         rows = min(frame.rows - here_row, grid.frame.rows - max(0, row))
@@ -55,6 +60,18 @@ class StoryCamera:
             there = np.s_[max(0, row) : max(0, row) + rows, max(0, column) : max(0, column) + columns]
             people[here], known[here] = grid.people[there], grid.covered[there]
         return people, known
+
+
+def _gathered(grid: GroundGrid, frame: GridFrame, times: int) -> tuple[FloatGrid, BoolGrid]:
+    """A finer grid in larger cells; one is known where all of its parts are."""
+    people, parts = np.zeros(frame.shape), np.zeros(frame.shape)
+    row = (grid.frame.row0 + np.arange(grid.frame.rows)) // times - frame.row0
+    column = (grid.frame.column0 + np.arange(grid.frame.columns)) // times - frame.column0
+    rows, columns = np.meshgrid(row, column, indexing="ij")
+    here = (rows >= 0) & (rows < frame.rows) & (columns >= 0) & (columns < frame.columns)
+    np.add.at(people, (rows[here], columns[here]), grid.people[here])
+    np.add.at(parts, (rows[here], columns[here]), grid.covered[here].astype(np.float64))
+    return people, np.asarray(parts == times**2)
 
 
 def fullest_per_m2(points_m: Floats) -> float:

@@ -1,4 +1,4 @@
-"""Marked heads of the rendered market, seen from its mast, and everybody who stands there: nine frames, only numbers.
+"""Marked heads of the rendered market, seen from its mast, against everybody there: nine frames, numbers only.
 
 Nothing was fitted to this story: the curve comes from bodies placed by rule (models/calibrate/hiding.py).
 """

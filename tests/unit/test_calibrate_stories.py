@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from contract.geometry import GridFrame, GroundGrid
-from models.calibrate.stories import fullest, fullest_per_m2
+from edge.ground import Ground
+from models.calibrate.stories import StoryCamera, fullest, fullest_per_m2
 from models.scenes.truth import FrameTruth, PersonTruth
+from tests.kit import edge_scene as scene
 
 
 def test_the_fullest_six_metres_lie_on_a_raster_of_two():
@@ -34,3 +36,25 @@ def test_hidden_people_stand_there_and_nobody_marks_them():
         vehicles=[], grid=grid, people_outside_grid=0.0,
     )  # fmt: skip
     assert fullest(frame) == pytest.approx((27 / 36.0, 9 / 36.0))
+
+
+def test_a_finer_truth_is_gathered_into_the_cells_that_are_needed():
+    """Long Row is told in cells of 1 m; errors are measured in cells of 2 m."""
+    ground = Ground(scene.camera(), 2.0)
+    frame = ground.frame
+    fine = GridFrame(1.0, 2 * frame.column0 - 1, 2 * frame.row0, 2 * frame.columns + 1, 2 * frame.rows)
+    people, known = np.zeros(fine.shape), np.ones(fine.shape, bool)
+    people[4:6, 7:9], people[0, 0] = [[1.0, 0.5], [0.25, 2.0]], 9.0
+    known[10, 11] = False
+    wire = GroundGrid(fine, people, np.zeros(fine.shape), known, known).to_wire()
+    truth = FrameTruth(
+        frame=0, t_s=0.0, captured_at="2026-06-20T18:00:00.000Z", camera="gate", picture="good", people=[],
+        vehicles=[], grid=wire, people_outside_grid=0.0,
+    )  # fmt: skip
+    found, sure = StoryCamera.grid(truth, ground)
+    assert found[2, 3] == pytest.approx(3.75, abs=0.02)
+    assert found.sum() == pytest.approx(3.75, abs=0.02), "who stands outside is not brought in"
+    assert not sure[5, 5]
+    assert sure.sum() == sure.size - 1
+    with pytest.raises(ValueError, match="no multiple"):
+        StoryCamera.grid(truth, Ground(scene.camera(), 1.5))
