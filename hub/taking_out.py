@@ -9,6 +9,7 @@ from concurrent.futures import Future
 import msgspec
 
 from contract.instants import from_ms
+from contract.phrase import say
 from hub.acted import acted
 from hub.batch import Batch
 from hub.judge import Judge
@@ -42,7 +43,9 @@ class TakingOut:
 
         def do(batch: Batch, now_ms: int) -> OutOfService:
             if self.needs_two(rule, subject):
-                raise IllegalAction("this rule can raise a high alert", "let a second person approve it")
+                raise IllegalAction(
+                    say("this rule can raise a high alert"), say("let a second person approve it")
+                )
             return self._take(batch, now_ms, rule, subject, minutes, reason, by, via)
 
         return self._judge.ask(do)

@@ -270,7 +270,9 @@ def _unknown(scope: Scope) -> _Refusal:
     if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
         location = (b"location", scope.get("root_path", "").encode() + LOGIN_PATH.encode())
         return _Refusal(303, "nobody is logged in here", f"see {LOGIN_PATH}", (location,))
-    return _Refusal(401, ENTER_FIRST["error"], ENTER_FIRST["do"], ((b"www-authenticate", b"Bearer"),))
+    return _Refusal(
+        401, str(ENTER_FIRST["error"]), str(ENTER_FIRST["do"]), ((b"www-authenticate", b"Bearer"),)
+    )
 
 
 def _is_address(text: str) -> bool:

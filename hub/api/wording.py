@@ -34,7 +34,9 @@ def routes(*, words: Words) -> APIRouter:
         }
         if request.headers.get("if-none-match") == found.etag:
             return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):  # words hold no secret whose length would tell
+        if "gzip" in request.headers.get(
+            "accept-encoding", ""
+        ):  # words hold no secret whose length would tell
             return Response(
                 found.packed, media_type="application/json", headers={**headers, "Content-Encoding": "gzip"}
             )
