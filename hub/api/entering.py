@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contract.instants import from_ms
 from hub.api.allowed import ACTOR, ADDRESS, HELD, acting, anyone
-from hub.api.answers import Problem, reply, said
+from hub.api.answers import reply, said
 from hub.api.guard import LOGIN_PATH, Access
 from hub.api.people_answers import GoTo, LinkShown, Me, WaysIn
 from hub.people.actor import Actor
@@ -271,9 +271,9 @@ def waiting(refused: Refused | None) -> dict[str, str]:
     return {} if refused is None or refused.wait_s is None else {"Retry-After": str(refused.wait_s)}
 
 
-def refused_answer(_request: Request, error: Exception) -> Response:
+def refused_answer(request: Request, error: Exception) -> Response:
     """For the application: what people's core refuses, as every other problem is told."""
     assert isinstance(error, Refused)
-    response = reply(Problem(error=error.problem, do=error.do), STATUS[error.kind])
+    response = reply(request.app.state.speaker.problem(request, error.problem, error.do), STATUS[error.kind])
     response.headers.update(waiting(error))
     return response

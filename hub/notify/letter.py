@@ -122,12 +122,19 @@ class Writer:
             said.append(w.disposed(alert.disposition))
         blocks = [Block(lines=language.texts(tuple(said)))]
         if alert.reasons:
-            reasons = tuple(language.text(w.reason(one, one.text)) for one in alert.reasons)
+            reasons = tuple(language.text(w.reason(one, one.phrase or one.text)) for one in alert.reasons)
             blocks.append(Block(language.text(w.REASONS), items=reasons))
         if alert.certainty:
-            blocks.append(Block(lines=(language.text(w.certainty(alert.certainty)),)))
+            blocks.append(
+                Block(lines=(language.text(w.certainty(alert.certainty_phrase or alert.certainty)),))
+            )
         if alert.advice:
-            blocks.append(Block(language.text(w.ADVICE), items=alert.advice))
+            said_for = dict(enumerate(alert.advice_phrases))
+            advice = tuple(
+                line if (phrase := said_for.get(i)) is None else language.text(phrase)
+                for i, line in enumerate(alert.advice)
+            )
+            blocks.append(Block(language.text(w.ADVICE), items=advice))
         links = []
         if self.page is not None:
             links.append(language.text(w.page(self._link(alert))))

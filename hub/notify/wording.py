@@ -68,7 +68,7 @@ def subject(event: str, alert: Alert) -> Phrase:
         "{event} ({severity}): {title}",
         event=EVENT[event],
         severity=SEVERITY[alert.severity],
-        title=alert.title,
+        title=alert.title_phrase or alert.title,
     )
 
 
@@ -87,7 +87,7 @@ def digest_subject(count: int) -> Phrase:
 def digest_line(alert: Alert) -> Phrase:
     return say(
         "{title} ({severity}), since {since:moment}; {handling}",
-        title=alert.title,
+        title=alert.title_phrase or alert.title,
         severity=SEVERITY[alert.severity],
         since=alert.opened_at,
         handling=HANDLING[alert.handling],
@@ -97,7 +97,7 @@ def digest_line(alert: Alert) -> Phrase:
 def over_line(alert: Alert) -> Phrase:
     return say(
         "{title} ({severity}), since {since:moment}",
-        title=alert.title,
+        title=alert.title_phrase or alert.title,
         severity=SEVERITY[alert.severity],
         since=alert.opened_at,
     )
@@ -157,7 +157,7 @@ def disposed(disposition: str) -> Phrase:
     return say("It was: {disposition}", disposition=disposition)
 
 
-def certainty(text: str) -> Phrase:
+def certainty(text: str | Phrase) -> Phrase:
     return say("How sure: {certainty}", certainty=text)
 
 
