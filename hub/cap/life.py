@@ -1,15 +1,16 @@
 """The life of what has left: Alert at the release, Update when something material has changed, Cancel at the end.
 
 What is material, and how soon it is told, is the table `CHANGES`. A rise is told at once. What may flap (out of sight
-and back, acknowledged and not, a hot spot that moves) is told at most once a minute, and only when it still differs
-from what was told then; so a camera that stutters tells nobody anything. Before a message runs out while its alert
-lives, it is said anew. Every message names all earlier ones of its life. Pure: no clock, no input or output.
+and back, acknowledged and not) is told at most once a minute, a hot spot that wanders at most every five, and only when
+it still differs from what was told last; so a camera that stutters tells nobody anything. Before a message runs out
+while its alert lives, it is said anew. Every message names all earlier ones of its life. Pure: no clock, no input or
+output.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -25,7 +26,9 @@ from hub.cap.settings import Frame
 from hub.cap.words import Tongue
 
 SECOND_MS = 1000
-SETTLE_MS = 60_000  # [E] between two Updates that are not about a rise
+AT_ONCE_MS = 0
+SETTLE_MS = 60_000  # [E] for what may flap: a camera that stutters is silent for seconds
+WANDER_MS = 300_000  # [E] in an evenly packed crowd the fullest spot is now here, now there
 MOVED_M = 20.0  # [E] a hot spot that has gone so far is another place
 RENEW_SHARE = 2 / 3  # [E] of its time a message has run, and it is said anew
 REFERENCES_MAX = 2000  # of one life; beyond it the life is ended, not cut
@@ -85,17 +88,18 @@ def _moved(told: Facts, now: Facts) -> bool:
     return math.dist(told.hot_spot_m, now.hot_spot_m) >= MOVED_M
 
 
-# (change, whether it is one, and whether it is told at once). The first that holds gives the Update its reason.
-CHANGES: Final[tuple[tuple[Change, Callable[[Facts, Facts], bool], bool], ...]] = (
-    (Change.WORSE, _worse, True),
-    (Change.RISEN_AGAIN, _became("active", "returned"), True),
-    (Change.EVENT, lambda told, now: now.rule != told.rule, False),
-    (Change.AREA, lambda told, now: now.areas != told.areas, False),
-    (Change.LOST, _became("unknown", "active", "returned"), False),
-    (Change.REGAINED, _became("active", "unknown"), False),
-    (Change.RETURNED, _became("returned", "active", "unknown"), False),
-    (Change.HANDLED, lambda told, now: now.handled != told.handled, False),
-    (Change.MOVED, _moved, False),
+# (change, whether it is one, how long after the last message it is told). The first that holds gives the Update its
+# reason.
+CHANGES: Final[tuple[tuple[Change, Callable[[Facts, Facts], bool], int], ...]] = (
+    (Change.WORSE, _worse, AT_ONCE_MS),
+    (Change.RISEN_AGAIN, _became("active", "returned"), AT_ONCE_MS),
+    (Change.EVENT, lambda told, now: now.rule != told.rule, SETTLE_MS),
+    (Change.AREA, lambda told, now: now.areas != told.areas, SETTLE_MS),
+    (Change.LOST, _became("unknown", "active", "returned"), SETTLE_MS),
+    (Change.REGAINED, _became("active", "unknown"), SETTLE_MS),
+    (Change.RETURNED, _became("returned", "active", "unknown"), SETTLE_MS),
+    (Change.HANDLED, lambda told, now: now.handled != told.handled, SETTLE_MS),
+    (Change.MOVED, _moved, WANDER_MS),
 )
 
 
@@ -127,9 +131,9 @@ def released(frame: Frame, facts: Facts, *, now_ms: int, chance: str, tongue: To
 def changed(life: Life, facts: Facts, now_ms: int) -> Change | None:
     """What is to be told now, if anything."""
     age_ms = now_ms - life.told_ms
-    settled = age_ms >= SETTLE_MS
-    for change, holds, at_once in CHANGES:
-        if (settled or at_once) and holds(life.told, facts):
+    for change, holds, wait_ms in CHANGES:
+        # a clock that was set back keeps nobody waiting for a rise
+        if (wait_ms == AT_ONCE_MS or age_ms >= wait_ms) and holds(life.told, facts):
             return change
     if age_ms >= life.frame.expires_minutes * MINUTE_MS * RENEW_SHARE:
         return Change.RENEWED
@@ -201,8 +205,3 @@ def _made(life: Life, message: Message, change: Change, sent_ms: int) -> Made:
         sent_ms=sent_ms,
         expires_ms=sent_ms + life.frame.expires_minutes * MINUTE_MS,
     )
-
-
-def changes() -> Iterator[tuple[Change, bool]]:
-    """Each material change and whether it is told at once: the table in docs/cap.md."""
-    return ((change, at_once) for change, _, at_once in CHANGES)

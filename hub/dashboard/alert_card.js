@@ -3,6 +3,7 @@
 import { html, nothing } from "lit";
 import { when } from "lit/directives/when.js";
 import "./alert_course.js";
+import "./cap/release.js";
 import { PageElement } from "./element.js";
 import { duration, figure, toMs, unitWords } from "./format.js";
 import { placeBesideTitle, saysItsNumbers } from "./places.js";
@@ -105,6 +106,7 @@ class AlertCard extends PageElement {
       <h4>${T.certainty}</h4><p class="certainty">${this.#said({ phrase: alert.certainty_phrase, text: alert.certainty })}</p>
       ${alert.cameras.length ? html`<h4>${T.seenBy}</h4><ul class="seen">${alert.cameras.map((id) => this.#camera(id))}</ul>` : nothing}
       <div class="buttons">${this.#rarer()}</div>
+      <esp-release .alert=${alert} .clock=${this.clock} .now=${this.now} .stale=${this.stale}></esp-release>
       <esp-alert-course .alert=${alert} .clock=${this.clock} .now=${this.now}></esp-alert-course>
       <p class="rule">${T.rule}: ${alert.rule}</p>`;
   }

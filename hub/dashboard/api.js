@@ -72,6 +72,10 @@ export const api = {
     post(`/alerts/${part(id)}/close`, named(by, cause ? { disposition, cause } : { disposition })),
   permit: (place, kinds, minutes, by, reason) => post("/permits", named(by, { place, kinds, minutes, reason })),
   outOfService: (rule, subject, by, minutes, reason) => post("/out-of-service", named(by, { rule, subject, minutes, reason })),
+  // CAP messages to partners
+  cap: (id) => request(`/alerts/${part(id)}/cap`),
+  capAsk: (id, by, terms, reason) => post(`/alerts/${part(id)}/cap/ask`, named(by, { terms, reason })),
+  capWithdraw: (id, by, reason) => post(`/alerts/${part(id)}/cap/withdraw`, named(by, { reason })),
   // people
   me: () => who(request("/me")),
   rights: () => request("/rights"),

@@ -124,7 +124,7 @@ def test_a_hot_spot_that_moves_far_is_told_with_the_numbers_of_now(town: Town) -
     town.live = {
         ALERT: msgspec.structs.replace(town.alert, position_m=(25.0, 11.0), reasons=density(5.5, 4.7))
     }
-    assert town.passes(61) == 0  # 14 m
+    assert town.passes(301) == 0  # 14 m
     town.live = {
         ALERT: msgspec.structs.replace(town.alert, position_m=(35.0, 11.0), reasons=density(5.6, 4.7))
     }

@@ -10,12 +10,15 @@ from xml.etree import ElementTree
 
 import httpx
 import pytest
+import xmlschema
 
 from hub.__main__ import main
 from hub.cap.check import check
 from hub.cap.desk import ReleaseDesk
 from hub.cap.message import NAMESPACE as CAP
 from hub.cap.settings import CapPart
+from tests.conftest import require_part
+from tests.kit.cap_schema import SchemaMissing, cap_schema
 from tests.kit.hub_inside import HubInside
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -26,6 +29,15 @@ PART = CapPart(sender="hub.town.example", sender_name="Town", addresses=("police
 def hub(tmp_path: Path) -> Iterator[HubInside]:
     with HubInside(tmp_path, cap=PART) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def schema() -> xmlschema.XMLSchema:
+    try:
+        return xmlschema.XMLSchema(str(cap_schema()))
+    except SchemaMissing as wrong:
+        require_part("the OASIS schema of CAP 1.2", None, str(wrong))
+        raise
 
 
 def desk_of(hub: HubInside) -> ReleaseDesk:
@@ -111,6 +123,48 @@ def test_the_hub_follows_by_itself_and_a_person_withdraws(hub: HubInside) -> Non
         ]
         assert kinds == ["Exercise Cancel", "Exercise Update", "Exercise Alert"]
         assert client.post(path, json={"by": "Ana", "reason": "again"}).status_code == 409
+
+
+def test_the_whole_life_of_a_crowd_as_the_hub_judged_it(hub: HubInside, schema: xmlschema.XMLSchema) -> None:
+    """Readings in, CAP out: crowded, critical, danger of a crush, over, closed."""
+
+    def now_open(rule: str) -> str | None:
+        state = hub.hub.live.state()
+        assert state is not None
+        return next((one.alert for one in state.alerts if (one.rule, one.zone) == (rule, "zone-0")), None)
+
+    def left(change: str, n: int = 1) -> None:
+        hub.until(lambda: [one.change for one in desk.entries_of(alert)].count(change) == n)
+
+    desk = desk_of(hub)
+    hub.pass_time(35, people_per_m2=3.6)
+    alert = now_open("density.warning") or ""
+    release(hub, alert)
+    hub.pass_time(15, people_per_m2=5.0)
+    left("worse")
+    hub.pass_time(12, people_per_m2=6.5)
+    left("worse", 2)
+    hub.pass_time(190, people_per_m2=0.1)
+    left("returned")
+    with hub.client() as client:
+        assert client.post(f"/api/v1/alerts/{alert}/acknowledge", json={"by": "Ana"}).status_code == 200
+    left("ended")
+    said = desk.entries_of(alert)
+    assert [one.change for one in said] == ["released", "worse", "worse", "returned", "ended"]
+    documents = [desk.document(one.identifier) or b"" for one in said]
+    heads = []
+    severities = []
+    for document in documents:
+        assert check(document) == ()
+        assert list(schema.iter_errors(BytesIO(document))) == []
+        root = ElementTree.fromstring(document)
+        assert root.findtext(f"{{{CAP}}}references", "").split() == heads
+        heads.append(
+            ",".join(root.findtext(f"{{{CAP}}}{one}", "") for one in ("sender", "identifier", "sent"))
+        )
+        severities.append(root.findtext(f"{{{CAP}}}info/{{{CAP}}}severity"))
+    assert severities == ["Moderate", "Severe", "Extreme", "Extreme", "Extreme"]
+    assert b"hold 6.5 people per square metre" in documents[2]
 
 
 def test_pages_lead_through_all_that_has_left(hub: HubInside) -> None:
