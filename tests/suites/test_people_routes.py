@@ -26,6 +26,9 @@ FOR_ANYONE = {
     ("POST", "/api/v1/session"),
     ("POST", "/api/v1/links/look"),
     ("POST", "/api/v1/links/use"),
+    ("GET", "/api/v1/ways-in"),
+    ("GET", "/api/v1/words"),
+    ("GET", "/api/v1/words/{language}"),
 }
 # What each route needs, written down a second time: a route that is new, or whose right was changed, is looked at here.
 EXPECTED = {
@@ -75,7 +78,10 @@ EXPECTED = {
     ("GET", "/api/v1/me/tokens"): Right.TOKENS,
     ("POST", "/api/v1/me/tokens"): Right.TOKENS,
     ("DELETE", "/api/v1/me/tokens/{number}"): Right.TOKENS,
-    ("GET", "/api/v1/rights"): Right.USERS,
+    ("GET", "/api/v1/rights"): Right.SELF,
+    ("GET", "/notice"): Right.NOTICE,
+    ("GET", "/notice.css"): Right.NOTICE,
+    ("GET", "/dpia"): Right.DPIA,
     ("GET", "/api/v1/users"): Right.USERS,
     ("POST", "/api/v1/users"): Right.USERS,
     ("PATCH", "/api/v1/users/{login}"): Right.USERS,

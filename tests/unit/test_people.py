@@ -110,6 +110,7 @@ def test_whoever_is_wrong_gets_one_answer_after_the_same_work(
         assert len(verified) == 1, login
         assert verified[0].startswith("$argon2id$v=19$m=8,t=1,p=1$")
     assert len(texts) == 1
+    assert inside.people.users.proven("bo", PASSWORD) is None
     assert inside.rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
@@ -534,9 +535,23 @@ def test_a_link_of_somebody_disabled_does_not_work(inside: PeopleInside) -> None
         inside.people.links.use(held, password=PASSWORD)
 
 
-def test_one_link_used_twice_at_once_works_once(inside: PeopleInside) -> None:
-    held = inside.people.links.first()
+@pytest.mark.parametrize("kind", ["first", "invite"])
+def test_one_link_used_twice_at_once_works_once(
+    inside: PeopleInside, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "first":
+        held = inside.people.links.first()
+    else:
+        held = inside.people.links.make(inside.user("user0", password=None), by=BOSS)
     assert held is not None
+    # all have looked before one writes
+    looked, real = threading.Barrier(4), inside.people.users.hashed
+
+    def hashed(password: str, login: str) -> str:
+        looked.wait(30)
+        return real(password, login)
+
+    monkeypatch.setattr(inside.people.users, "hashed", hashed)
     results: list[str] = []
     start = threading.Barrier(4)
 
