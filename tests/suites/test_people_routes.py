@@ -26,6 +26,8 @@ FOR_ANYONE = {
     ("GET", "/link"),
     ("POST", "/link"),
     ("GET", "/api/v1/ways-in"),
+    ("GET", "/api/v1/words"),
+    ("GET", "/api/v1/words/{language}"),
     ("POST", "/api/v1/session"),
     ("POST", "/api/v1/links/look"),
     ("POST", "/api/v1/links/use"),
