@@ -76,12 +76,12 @@ def test_the_forms_work_without_scripts(inside: HubInside) -> None:
     assert link is not None
     with inside.client() as client:
         assert client.get("/").headers["location"] == "/login"
-        assert '<form method="post" action="/login">' in client.get("/login").text
-        assert '<form method="post" action="/link">' in client.get("/link").text
+        assert 'method="post" action="/login"' in client.get("/login").text
+        assert 'method="post" action="/link"' in client.get("/link").text
         own = {"Origin": inside.url}
         wrong = client.post("/login", data={"login": "<b>x", "password": "y"}, headers=own)
         assert (wrong.status_code, "set-cookie" in wrong.headers, "<b>" in wrong.text) == (401, False, False)
-        assert "role=alert" in wrong.text
+        assert 'class="problem"' in wrong.text
         # the whole link pasted
         made = client.post("/link", data={"secret": link, "login": "root", "password": PASSWORD}, headers=own)
         assert (made.status_code, made.headers["location"]) == (303, "/")

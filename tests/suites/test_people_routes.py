@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -14,6 +15,7 @@ from starlette.routing import Mount
 
 from hub import rights
 from hub.api.allowed import Anyone, UnguardedRoute, needs, refuse_unguarded, rule_of, walk
+from hub.config import OidcPart
 from hub.rights import RIGHTS, Right, Role
 from tests.kit.hub_inside import HubInside
 
@@ -23,6 +25,9 @@ FOR_ANYONE = {
     ("POST", "/login"),
     ("GET", "/link"),
     ("POST", "/link"),
+    ("GET", "/api/v1/ways-in"),
+    ("GET", "/api/v1/words"),
+    ("GET", "/api/v1/words/{language}"),
     ("POST", "/api/v1/session"),
     ("POST", "/api/v1/links/look"),
     ("POST", "/api/v1/links/use"),
@@ -151,6 +156,22 @@ def test_every_route_is_expected(locked: HubInside) -> None:
     assert mounts == ["/static"]
 
 
+def test_with_openid_connect_there_is_one_more_way_in_and_nothing_else(
+    locked: HubInside, tmp_path: Path
+) -> None:
+    oidc = OidcPart(issuer="https://login.example", client_id="hub", who="invited")
+    http = {"login": "people", "url": "https://hub.example", "oidc": oidc}
+    with HubInside(tmp_path, http=http) as inside:
+        more = {(one.method, one.path, one.right) for one in served(inside)} - {
+            (one.method, one.path, one.right) for one in served(locked)
+        }
+        assert more == {
+            ("GET", "/login/oidc", None),
+            ("POST", "/login/oidc", None),
+            ("GET", "/login/oidc/return", None),
+        }
+
+
 def test_nothing_answers_without_anybody(locked: HubInside) -> None:
     wrong = ({}, {"Authorization": "Bearer esplanade_wrong"}, {"Cookie": "esplanade=wrong"})
     with locked.client() as client:
@@ -182,7 +203,7 @@ def test_each_role_reaches_what_the_table_says_and_nothing_else(locked: HubInsid
             else:
                 assert answer.status_code == 403, one
                 assert RIGHTS[one.right].words in answer.json()["error"]
-        assert client.delete("/api/v1/session").status_code == 204
+        assert client.delete("/api/v1/session").json() == {"go": None}
         assert client.get("/api/v1/me").status_code == 401
     assert seen == held & set(EXPECTED.values())
 
