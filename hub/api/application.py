@@ -30,7 +30,7 @@ from hub.api import (
 )
 from hub.api import cap as cap_routes
 from hub.api.allowed import refuse_unguarded
-from hub.api.answers import ANSWERS, Problem, SiteDescription, reply
+from hub.api.answers import ANSWERS, Problem, SiteDescription, reply, said
 from hub.api.cap_answers import CAP_ANSWERS
 from hub.api.guard import Access, Guard, content_policy
 from hub.api.people_answers import PEOPLE_ANSWERS
@@ -157,6 +157,8 @@ def document(app: FastAPI, *, access: Access) -> dict[str, Any]:
         for operation in path.values():
             # FastAPI documents its own shape of this error, which nobody here answers: 4XX says what is
             operation["responses"].pop("422", None)
+            for errors in ("4XX", "5XX"):  # every route may refuse, and does so in one shape
+                operation["responses"].setdefault(errors, said(Problem, "")[errors])
     components = found.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **schemas}
     for theirs in ("HTTPValidationError", "ValidationError"):
