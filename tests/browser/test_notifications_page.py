@@ -41,7 +41,7 @@ def test_the_page_says_what_was_not_told(page: Page, tmp_path: Path) -> None:
             page.goto(inside.url)
             banner = page.locator(".banner.broken", has_text="Channel mail is disabled")
             expect(banner).to_contain_text("550 relaying denied", timeout=20_000)
-            expect(banner).to_contain_text("1 message waits for it")
+            expect(banner).to_contain_text("Messages that wait for it: 1.")
             card = page.locator("esp-alert-card").first
             card.get_by_role("button", name="Details").click()
             lines = card.locator("li[data-state]")
