@@ -2,7 +2,7 @@
 
 import { html, nothing } from "lit";
 import { T, DELIVERY_WORDS } from "./text.js";
-import { say, sayAs, sayMany } from "./words.js";
+import { say, sayAs } from "./words.js";
 
 /** @param {object[]} deliveries as /api/v1/alerts/{alert} gives them */
 export function deliveryList(deliveries, clock, now) {
@@ -14,7 +14,7 @@ function line(one, moment) {
   const parts = [stateOf(one)];
   if (one.state === "held" && one.held_until) parts.push(say("until {at}", { at: moment(one.held_until) }));
   if (one.attempts > 0) parts.push(T.attempts(one.attempts));
-  if (one.duplicates > 0) parts.push(sayMany("{count} may have come twice", "{count} may have come twice", one.duplicates));
+  if (one.duplicates > 0) parts.push(say("possible duplicates: {n}", { n: one.duplicates }));
   if (one.disabled && one.state === "waiting") parts.push(say("the channel is disabled"));
   else if (one.next_try_at) parts.push(T.nextTry(moment(one.next_try_at)));
   const why = one.state === "skipped" ? one.reason : one.last_error;
@@ -48,8 +48,6 @@ function purposeOf(purpose) {
 
 /** What the banner says of channels that send nothing. */
 export function channelsDown(hub) {
-  return (hub.channels_down ?? []).map((one) => sayMany(
-    "Channel {channel} is disabled, {count} message waits for it: {reason}",
-    "Channel {channel} is disabled, {count} messages wait for it: {reason}",
-    one.waiting, { channel: one.channel, reason: one.reason }));
+  return (hub.channels_down ?? []).map(({ channel, waiting, reason }) =>
+    say("Channel {channel} is disabled. Messages that wait for it: {waiting}. {reason}", { channel, waiting, reason }));
 }

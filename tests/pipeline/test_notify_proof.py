@@ -218,6 +218,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return self_signed(tmp_path)
 
 
+@pytest.mark.timeout(400)  # a quarter of a minute on a quiet machine, two minutes on a very busy one
 def test_nothing_is_lost_and_what_came_twice_is_marked(
     tmp_path: Path, nats_server: NatsServer, certificate: tuple[Path, Path]
 ) -> None:

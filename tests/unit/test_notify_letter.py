@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from contract.instants import to_ms
+from contract.phrase import say, say_as
 from hub.alerts import Event
 from hub.escalation import DEFAULT_LADDERS, Ladder, Step
 from hub.notify import wording
@@ -16,6 +17,7 @@ from hub.notify.channel import Mode
 from hub.notify.letter import AskedBody, DigestBody, Draft, Writer
 from hub.notify.routing import Purpose
 from hub.site import read_site
+from hub.words import Language
 from tests.kit.alerting import ALERT, happened
 from tests.kit.square import Square
 
@@ -146,6 +148,26 @@ def test_in_every_language_and_an_unknown_one(language: str, tmp_path: Path) -> 
     letter = writer(tmp_path, "replay").write(draft(language=language), now_ms=AT)
     assert letter.language == language
     assert "Crowded: Market square" in letter.subject
+
+
+def test_what_the_hub_says_is_said_in_the_readers_language(tmp_path: Path) -> None:
+    phrase = say("Hold the north gate.")  # in no catalogue: it stands as it is
+    one = draft(
+        language="ro",
+        title_phrase=say_as("alert condition", "active"),
+        certainty_phrase=say("Acknowledged"),
+        advice=("Hold the north gate.", "Ours"),
+        advice_phrases=(phrase, None),
+    )
+    letter = writer(tmp_path).write(one, now_ms=AT)
+    romanian = Language("ro")
+    title = romanian.text(say_as("alert condition", "active"))
+    assert title != "active"
+    assert letter.subject.endswith(f": {title}")
+    assert romanian.text(say("Acknowledged")) in letter.text
+    assert "Acknowledged" not in letter.text
+    assert "- Hold the north gate.\n- Ours" in letter.text
+    assert "Who has it" not in letter.text
 
 
 # --- the ladder ------------------------------------------------------------------------------------------------------
