@@ -7,7 +7,7 @@ from io import BytesIO
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from hub.cap.check import check
 from hub.cap.message import NAMESPACE
@@ -39,6 +39,7 @@ def schema() -> Callable[[bytes], list[str]]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # making a failing life smaller takes minutes
 )
 @given(life=lives(ASSESSMENT))
 def test_a_random_life_never_makes_a_message_that_does_not_validate(
