@@ -28,10 +28,7 @@ HEAD = """\
 Written by the project; they await review by native speakers of the pilot towns.
 To mend a word: docs/languages.md.
 Licence: Apache-2.0, as the rest of Esplanade."""
-TEMPLATE_  # Not translated yet, and said so in docs/languages.md: shown in English.
-AWAITED = ("hub/notices/",)
-
-HEAD = """\
+TEMPLATE_HEAD = """\
 Every message of Esplanade in English, made by `python -m hub.words extract`; do not edit by hand.
 Licence: Apache-2.0, as the rest of Esplanade."""
 
