@@ -47,7 +47,7 @@ class ErrorBand(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     from_per_m2: Annotated[float, Meta(ge=0)]
-    to_per_m2: Annotated[float, Meta(gt=0)] | None
+    to_per_m2: Annotated[float, Meta(gt=0)] | None = None
     cells: Annotated[int, Meta(ge=1)]
     bias_per_m2: float
     rmse_per_m2: Annotated[float, Meta(gt=0)]
