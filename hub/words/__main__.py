@@ -20,9 +20,6 @@ FOLDER = Path(__file__).parent / "po"
 TEMPLATE = "esplanade.pot"
 WIDTH = 110
 
-# Not translated yet, and said so in docs/languages.md: shown in English.
-AWAITED = ("hub/notices/",)
-
 HEAD = """\
 {name} words of Esplanade.
 Written by the project; they await review by native speakers of the pilot towns.
@@ -110,8 +107,6 @@ def check(root: Path, folder: Path) -> list[str]:
                 continue
             mine = have.pop(key_of(message), None)
             where = f'{path.name}: "{_first(message)}"'
-            if not any(texts_of(mine) if mine is not None else ()) and _awaited(message):
-                continue
             if mine is None or not any(texts_of(mine)):
                 found.append(f"{where} is not translated")
             elif mine.fuzzy:
@@ -178,10 +173,6 @@ def _said(catalog: Catalog) -> set[tuple[str | None, str, str | None, tuple[str,
         for message in catalog
         if message.id
     }
-
-
-def _awaited(message: Message) -> bool:
-    return all(name.startswith(AWAITED) for name, _ in message.locations)
 
 
 def _first(message: Message) -> str:
