@@ -19,7 +19,7 @@ demo: ## the main job on this machine: broker, hub, one agent, the page (ARGS=--
 test: setup page ## set everything up and run the tests (ARGS goes to pytest)
 	@sh deploy/build/system_parts.sh
 	@$(PY) -m deploy.build.test_provider
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## ruff, types, the import order, the lock, licences and SBOM, what must not be in git, known vulnerabilities
 	@$(PY) -m ruff check .

@@ -247,7 +247,9 @@ class Hub:
         )
         self.web = application(
             site=self.site,
-            description=describe(self.site, assessment, has_truth=self._truth is not None),
+            description=describe(
+                self.site, assessment, has_truth=self._truth is not None, has_cap=self.cap is not None
+            ),
             monitor=self.monitor,
             judge=self.judge,
             ingest=self.ingest,

@@ -124,6 +124,8 @@ class SiteDescription(Struct, frozen=True, kw_only=True):
     rules: tuple[SiteRule, ...]
     has_truth: bool
     """Demos and exercises only: GET /zones/{zone}/truth answers."""
+    has_cap: bool
+    """Alerts can be released as CAP messages: the configuration has a part `cap`."""
 
 
 class TruthRun(Struct, frozen=True, kw_only=True):

@@ -30,7 +30,9 @@ COVERED_PIXELS = 3.0  # contract: covered where a 3-pixel error moves a point by
 PointM = tuple[float, float]
 
 
-def describe(site: Site, assessment: Assessment | None, *, has_truth: bool = False) -> SiteDescription:
+def describe(
+    site: Site, assessment: Assessment | None, *, has_truth: bool = False, has_cap: bool = False
+) -> SiteDescription:
     return SiteDescription(
         site=site.site,
         name=site.name,
@@ -100,6 +102,7 @@ def describe(site: Site, assessment: Assessment | None, *, has_truth: bool = Fal
             for one in rules.listing()
         ),
         has_truth=has_truth,
+        has_cap=has_cap,
     )
 
 

@@ -106,7 +106,7 @@ class AlertCard extends PageElement {
       <h4>${T.certainty}</h4><p class="certainty">${this.#said({ phrase: alert.certainty_phrase, text: alert.certainty })}</p>
       ${alert.cameras.length ? html`<h4>${T.seenBy}</h4><ul class="seen">${alert.cameras.map((id) => this.#camera(id))}</ul>` : nothing}
       <div class="buttons">${this.#rarer()}</div>
-      <esp-release .alert=${alert} .clock=${this.clock} .now=${this.now} .stale=${this.stale}></esp-release>
+      ${this.site.has_cap ? html`<esp-release .alert=${alert} .clock=${this.clock} .now=${this.now} .stale=${this.stale}></esp-release>` : nothing}
       <esp-alert-course .alert=${alert} .clock=${this.clock} .now=${this.now}></esp-alert-course>
       <p class="rule">${T.rule}: ${alert.rule}</p>`;
   }

@@ -16,6 +16,7 @@ from hub import streams as streams_module
 from hub.batch import Batch
 from hub.clocks import Clocks
 from hub.ingest import Arrival, Ingest
+from hub.retention import Retention
 from hub.site import Site, read_site
 from hub.store import Store
 from hub.streams import KEPT_MS, Stream, Streams
@@ -62,8 +63,10 @@ class Keeper:
     def forget(self, *, at_ms: int) -> None:
         """As the judge does it, with 72 hours of readings."""
         streams = self.ingest.streams
-        forgotten, _ = self.store.forget(readings_before_ms=at_ms - 3 * DAY_MS, minutes_before_ms=0)
-        streams.forget_payloads(forgotten)
+        run = self.store.retire(Retention(readings_hours=72, minutes_days=None), now_ms=at_ms)
+        while run.step():
+            pass
+        streams.forget_payloads(run.forgotten)
         gone = streams.to_drop(before_ms=at_ms - KEPT_MS)
         self.store.drop_streams(gone, streams.floors_without(gone), before_ms=at_ms - KEPT_MS)
         streams.drop(gone)

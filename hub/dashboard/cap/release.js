@@ -8,7 +8,6 @@ import { settings } from "../settings.js";
 import { C } from "./text.js";
 
 const AGAIN_MS = 5000;
-const NOT_SET_UP = 404;
 
 class Release extends PageElement {
   static properties = {
@@ -48,8 +47,7 @@ class Release extends PageElement {
       this.found = await api.cap(this.alert.alert);
       this.problem = null;
     } catch (error) {
-      if (error.status === NOT_SET_UP) clearInterval(this.timer);
-      else this.problem = error.message;
+      this.problem = error.message;
     }
   }
 
