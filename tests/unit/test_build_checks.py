@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import tomllib
 from email.message import Message
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
 from deploy.build import components, licences, lock_check, page_vendor, sbom, tree_check
-from deploy.build.components import Component, Pin
+from deploy.build.components import ROOT, Component, Pin
 
 RULES = licences.read_rules()
 
@@ -284,3 +285,9 @@ def test_the_installed_environment_is_the_lock() -> None:
     for entry in components.read_lock(components.ROOT / "requirements" / "dev.txt"):
         if entry.applies():
             assert importlib.metadata.version(entry.name) == entry.version
+
+
+def test_no_test_lies_where_nobody_looks() -> None:
+    paths = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
+    found = {path.parent.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    assert found <= set(paths)
