@@ -17,6 +17,7 @@ from hub.oidc.attempts import Attempt, Attempts
 from hub.oidc.provider import KEPT_S, KEYS_AGAIN_S, Provider
 from hub.oidc.settings import Grant, Oidc, Person, granted
 from hub.oidc.trouble import Reason, SignInFailed
+from tests.kit import apart
 from tests.kit.oidc_provider import OidcProvider, missing, visit
 
 HUB = "http://127.0.0.1:1"  # nobody listens there: the visitor stops at the door
@@ -66,7 +67,7 @@ async def redeem(provider: Provider, attempt: Attempt, said: dict[str, str]) -> 
 
 def refused(do: Any) -> SignInFailed:
     with pytest.raises(SignInFailed) as failed:
-        asyncio.run(do)
+        apart.run(do)
     return failed.value
 
 
@@ -88,7 +89,7 @@ def test_somebody_signs_in_and_a_code_counts_once(server: OidcProvider) -> None:
         assert again.value.reason is Reason.CODE_REFUSED
         assert HUB + "/login/oidc/return" in again.value.do
 
-    asyncio.run(go())
+    apart.run(go())
 
 
 def test_groups_are_taken_from_userinfo_or_from_the_token(server: OidcProvider) -> None:
@@ -108,7 +109,7 @@ def test_groups_are_taken_from_userinfo_or_from_the_token(server: OidcProvider) 
             return await get(address, key, **more)
 
         provider._get = noted  # type: ignore[method-assign]
-        assert asyncio.run(go(provider)).groups == ("operators", "staff")
+        assert apart.run(go(provider)).groups == ("operators", "staff")
         assert "userinfo_endpoint" not in asked
 
 
@@ -172,7 +173,7 @@ def test_keys_that_the_provider_changed_are_asked_for_again(require_part: Any) -
             assert KEYS_AGAIN_S + 1 < KEPT_S, "the kept configuration and keys still count"
             assert await go() == "maria"
 
-        asyncio.run(both())
+        apart.run(both())
 
 
 def test_a_wrong_secret_and_a_wrong_method_say_what_to_compare(server: OidcProvider) -> None:
