@@ -34,6 +34,7 @@ from msgspec import Struct
 
 from hub import audit, audit_check, migrate
 from hub.audit import AuditEntry
+from hub.immediate import immediate
 
 FORMAT = 1
 MAGIC = b"ESPLANADE BACKUP 1\n"
@@ -285,9 +286,8 @@ def note_restore(path: Path, entry: AuditEntry) -> None:
     """Writes the entry about the restore into the unpacked database, which then is one file again."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = FULL")
-        db.execute("BEGIN IMMEDIATE")
-        audit.append(db, entry)
-        db.execute("COMMIT")
+        with immediate(db):
+            audit.append(db, entry)
 
 
 def replace(ready: Mapping[Path, Path], database: tuple[Path, Path]) -> None:

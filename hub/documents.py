@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hub import audit
 from hub.audit import AuditEntry
+from hub.immediate import immediate
 from hub.vault import Ring, Sealed, VaultError, read_ring, with_new_key, write_ring
 
 SIZE_MAX = 32 * 1024 * 1024
@@ -266,14 +267,8 @@ class Documents:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with immediate(self._db):
             yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
 
 def lost_text(lost: dict[str, str]) -> str:

@@ -25,6 +25,7 @@ from hub.audit import AuditEntry
 from hub.config import ConfigError, Settings, read_config, read_notifications, settings
 from hub.dispatch import changed
 from hub.duty import with_users
+from hub.immediate import immediate
 from hub.notify import outbox
 from hub.notify.channel import Outcome
 from hub.notify.directory import address_in
@@ -339,15 +340,10 @@ def _enabled(name: str, by: str, reason: str) -> ChannelChange:
 
 
 def _write(db: sqlite3.Connection, changes: Sequence[ChannelChange], entries: Sequence[AuditEntry]) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with immediate(db):
         outbox.change_channels(db, changes)
         for entry in (*entries, *(changed(one, via="command") for one in changes)):
             audit.append(db, entry)
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
 
 
 def _database(path: Path) -> sqlite3.Connection:

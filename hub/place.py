@@ -13,6 +13,7 @@ from pathlib import Path
 from hub import audit, migrate
 from hub.audit import AuditEntry
 from hub.config import Config, ConfigError, anchor_file, read_config, vault_key_file
+from hub.immediate import immediate
 from hub.store import BUSY_TIMEOUT_MS, Store, StoreError
 
 
@@ -95,6 +96,5 @@ def entry(action: str, subject: str, **detail: object) -> AuditEntry:
 
 def note(db: sqlite3.Connection, one: AuditEntry) -> None:
     """Writes an entry about something that changed nothing in the database."""
-    db.execute("BEGIN IMMEDIATE")
-    audit.append(db, one)
-    db.execute("COMMIT")
+    with immediate(db):
+        audit.append(db, one)

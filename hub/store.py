@@ -22,6 +22,7 @@ from contract.instants import to_ms
 from hub import audit, life, migrate
 from hub.audit import AuditEntry
 from hub.batch import Batch, StoredReading
+from hub.immediate import immediate
 from hub.notify import outbox
 from hub.retention import Retention, Run
 from hub.streams import Stream, Streams
@@ -379,11 +380,5 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with immediate(self._db):
             yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise

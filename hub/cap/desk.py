@@ -31,6 +31,7 @@ from hub.cap.life import Change, Made, ended, ending_of, followed, released
 from hub.cap.message import Message
 from hub.cap.settings import CapPart, Frame, frame, hash_of
 from hub.cap.write import written
+from hub.immediate import immediate
 from hub.site import Site
 
 log = logging.getLogger("hub.cap")
@@ -337,16 +338,8 @@ class ReleaseDesk:
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         """All of it or, raising, nothing."""
-        with self._writing:
-            db = self._writer
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        with self._writing, immediate(self._writer) as db:
+            yield db
 
 
 def _checked(made: Made) -> bytes:

@@ -17,6 +17,7 @@ from hub.exports.export import Exports, Format
 from hub.exports.stored import BUSY_TIMEOUT_MS, NothingStored, Span
 from hub.exports.tables import Kind
 from hub.exports.times import moment_ms
+from hub.immediate import immediate
 from hub.site import Site
 
 DAY_MS = 86_400_000
@@ -94,9 +95,8 @@ def _note(database: Path, kind: Kind, form: Format, span: Span, *, names: bool) 
         with closing(sqlite3.connect(database, isolation_level=None)) as db:
             db.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             db.execute("PRAGMA synchronous = FULL")
-            db.execute("BEGIN IMMEDIATE")
-            append(db, entry)
-            db.execute("COMMIT")
+            with immediate(db):
+                append(db, entry)
     except sqlite3.Error as error:
         raise NothingStored(
             f"database {database}: the export cannot be written into the audit log: {error}; "

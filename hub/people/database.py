@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hub.immediate import immediate
+
 BUSY_TIMEOUT_MS = 5_000
 
 
@@ -44,16 +46,8 @@ class PeopleDatabase:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """All of it or, raising, nothing."""
-        with self._writing:
-            db = self._writer
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        with self._writing, immediate(self._writer) as db:
+            yield db
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:

@@ -26,8 +26,6 @@ from contract.messages import AgentStatus, Reading, VehicleTrack
 from deploy.demo import broker
 from deploy.demo.parts import Part
 
-expect.set_options(timeout=20_000)  # a loaded machine is slow; nothing waits longer than it takes
-
 SITE, AGENT = "harbour", "box"
 CAMERAS = {
     "west": (0, 0, 30, 40),
@@ -197,6 +195,14 @@ class Harbour:
                 if not self.hub.running or time.monotonic() > deadline:
                     raise self.hub.failed("does not answer") from None
                 time.sleep(0.1)
+
+
+@pytest.fixture
+def patient() -> Iterator[None]:
+    """Assertions wait longer: a login alone takes argon2 a while on a loaded machine."""
+    expect.set_options(timeout=20_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from hub.words.catalogue import LANGUAGES, ours
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 OpenPage = Callable[..., tuple[Page, Any]]
 PAGE_MAX_BYTES = 300_000

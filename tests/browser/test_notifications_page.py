@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import pytest
 from playwright.sync_api import Page, expect
 
 from deploy.demo.broker import HOST, free_port
 from hub.notify.settings import NotificationsPart
 from tests.kit.hub_inside import HubInside
 from tests.kit.mail_server import MailServer
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def test_the_page_says_what_was_not_told(page: Page, tmp_path: Path) -> None:

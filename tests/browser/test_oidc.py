@@ -17,6 +17,8 @@ from tests.browser.conftest import Harbour, running_town
 from tests.kit.oidc_provider import OidcProvider, missing, visit
 from tests.kit.signed_in import PASSWORD, SignedIn, printed_link, take_up
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 BUTTON = "Sign in with the harbour's account"
 ACCOUNTS = {
     "Maria.I": {"name": "Maria Ionescu", "email": "maria@town.example", "groups": ["duty-room", "staff"]},

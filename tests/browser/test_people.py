@@ -25,6 +25,8 @@ from tests.browser.conftest import Harbour, running_town
 from tests.kit.hub_inside import HubInside
 from tests.kit.signed_in import ADMINISTRATOR, PASSWORD, SignedIn, printed_link, take_up
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 CARD = "article[data-rule^='vehicle.']"
 SLOW = 30_000
 

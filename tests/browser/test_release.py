@@ -15,6 +15,8 @@ from hub.people.people import From
 from hub.rights import Role
 from tests.kit.hub_inside import HubInside
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 SLOW_MS = 30_000
 PART = CapPart(sender="hub.town.example", sender_name="Town", addresses=("police", "fire brigade"))
 

@@ -15,6 +15,8 @@ from playwright.sync_api import Page, expect
 from contract.phrase import parts
 from hub.words.catalogue import LANGUAGES
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 OpenPage = Callable[..., tuple[Page, Any]]
 TEMPLATE = Path(__file__).parents[2] / "hub" / "words" / "po" / "esplanade.pot"
 CARD = "article[data-rule^='vehicle.']"
